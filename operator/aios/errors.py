@@ -1,0 +1,88 @@
+"""The errors a person or a caller can act on. Each class knows whether trying again may help.
+
+Messages say what was wrong, where (file:line:column or kind/namespace/name) and what to do next. What is not in
+this tree is a defect of ours and travels as it is.
+"""
+
+
+class AiosError(Exception):
+    """Base of all our errors. `retryable`: the same call may succeed later without anyone changing anything."""
+
+    retryable = False
+
+
+class InvalidSpecError(AiosError):
+    """The user's YAML or arguments are wrong; one message holds every finding."""
+
+
+class NotFoundError(AiosError):
+    """A named thing does not exist."""
+
+
+class EnvironmentProblemError(AiosError):
+    """Something around us is missing or in the way: a service, a lock held by another process, an extra."""
+
+
+class MissingExtraError(EnvironmentProblemError):
+    """An optional part is not installed; the message names the install line."""
+
+    def __init__(self, extra: str, what: str) -> None:
+        super().__init__(f"{what} needs an optional part: pip install 'aios-operator[{extra}]'")
+
+
+class ServiceUnavailableError(AiosError):
+    """A port's service did not answer; waiting may help."""
+
+    retryable = True
+
+
+class SequenceConflictError(AiosError):
+    """An append came too late: the stream has moved on and the new records are somebody else's."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(f"{stream}: expected to be at {expected}, is at {actual}")
+        self.stream, self.expected, self.actual = stream, expected, actual
+
+
+class FencedError(AiosError):
+    """Another claimant owns the attempt or run now: stop at once, write nothing, call nothing."""
+
+
+class UnroutableError(AiosError):
+    """A message was not confirmed because no queue takes it."""
+
+    retryable = True
+
+
+class PreconditionError(AiosError):
+    """A conditional write met another state than it named."""
+
+
+class ConflictError(AiosError):
+    """Two tasks changed the same files. `paths` names them, sorted."""
+
+    retryable = True
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        super().__init__(f"changed by another task meanwhile: {', '.join(paths)}")
+        self.paths = paths
+
+
+class DivergedError(AiosError):
+    """A resumed attempt asked another question than the one that is recorded: never a silent new call."""
+
+
+class PrivacyError(AiosError):
+    """Data of a stricter label than the model's or member's clearance was about to leave."""
+
+
+class ModelCallError(AiosError):
+    """The provider answered with an error. `transient` tells whether the same request may succeed later."""
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class InDoubtError(AiosError):
+    """A call was started and its answer never recorded; it may have been charged."""

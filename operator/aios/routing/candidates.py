@@ -1,0 +1,71 @@
+"""What routing chooses from and what it is asked."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aios.spec.vocabulary import Locality, Privacy, Routing, Tier, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member with one of its models. `position` is the model's place in the member's list, from 0;
+    `seat` the member's place in its team."""
+
+    member: str
+    tier: Tier
+    member_clearance: Privacy
+    tools: frozenset[Tool]
+    allow: frozenset[str]
+    routing: Routing
+    seat: int
+    model: str
+    position: int
+    locality: Locality
+    model_clearance: Privacy
+    capability: int
+    input_price: Decimal
+    output_price: Decimal
+    healthy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a task asks of whoever does it."""
+
+    privacy: Privacy
+    complexity: int
+    tools: frozenset[Tool] = frozenset()
+    commands: frozenset[str] = frozenset()
+    member: str | None = None
+    tier: Tier | None = None
+    above_capability: int = 0
+    """A model of at most this capability failed the task's check: prefer one above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that was not chosen, and why, as a phrase a person can read."""
+
+    member: str
+    model: str
+    reason: str
+    forbidden: bool
+    """True: must not or cannot do it. False: could, but another was better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The choice."""
+
+    member: str
+    model: str
+    reason: str
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """Nobody may or can; the task waits with `reason`."""
+
+    reason: str
+    rejected: tuple[Rejected, ...]

@@ -1,0 +1,170 @@
+"""The closed sets of words the YAML is written in, and the bounded scalar types its fields share."""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+
+class Provider(StrEnum):
+    """Who answers a model's calls."""
+
+    SCRIPTED = "Scripted"
+
+
+class Locality(StrEnum):
+    """Where a model runs: Local means that no byte leaves the machines you run."""
+
+    LOCAL = "Local"
+    CLOUD = "Cloud"
+
+
+class Privacy(StrEnum):
+    """How far data may travel, from loosest to strictest. Compare with `<=`, never as text."""
+
+    PUBLIC = "Public"
+    INTERNAL = "Internal"
+    RESTRICTED = "Restricted"
+
+    @property
+    def rank(self) -> int:
+        """0 for Public, 1 for Internal, 2 for Restricted."""
+        return list(Privacy).index(self)
+
+    def permits(self, data: "Privacy") -> bool:
+        """Whether a clearance of this level may see `data`."""
+        return data.rank <= self.rank
+
+    def stricter(self, other: "Privacy") -> "Privacy":
+        """The stricter of two labels: labels only grow as data flows on."""
+        return self if self.rank >= other.rank else other
+
+
+class Tier(StrEnum):
+    """What a member is for: it plans and reviews, it does the work, or it does the simple work."""
+
+    STRATEGIC = "Strategic"
+    EXECUTION = "Execution"
+    SUPPORT = "Support"
+
+    @property
+    def default_complexity(self) -> int:
+        """The complexity of a task of this tier that states none (1 to 10)."""
+        return {Tier.STRATEGIC: 8, Tier.EXECUTION: 5, Tier.SUPPORT: 3}[self]
+
+
+class Routing(StrEnum):
+    """How one of several permitted and capable models is chosen."""
+
+    CHEAPEST = "Cheapest"
+    IN_ORDER = "InOrder"
+
+
+class Tool(StrEnum):
+    """What a member may use besides its model. Commands are allowed by `run.allow`."""
+
+    FILES = "Files"
+    MEMORY = "Memory"
+    MESSAGES = "Messages"
+
+
+class Strategy(StrEnum):
+    """How a team turns a goal into tasks."""
+
+    SUPERVISOR = "Supervisor"
+    SEQUENTIAL = "Sequential"
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of a project's files and journal when the Project is deleted."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class OnChange(StrEnum):
+    """What happens to a run in progress when its project's spec changes."""
+
+    FINISH = "Finish"
+    CANCEL = "Cancel"
+
+
+class OnInDoubt(StrEnum):
+    """What follows a model call that was started and whose answer was never recorded."""
+
+    RETRY = "Retry"
+    PARK = "Park"
+
+
+class ProjectPhase(StrEnum):
+    """Where a project is."""
+
+    PENDING = "Pending"
+    PLANNING = "Planning"
+    RUNNING = "Running"
+    PAUSED = "Paused"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen without a new run or a retry."""
+        return self in {ProjectPhase.SUCCEEDED, ProjectPhase.FAILED, ProjectPhase.CANCELLED}
+
+
+class AgentPhase(StrEnum):
+    """What an agent's most active replica is doing; Degraded wins over all."""
+
+    PENDING = "Pending"
+    STARTING = "Starting"
+    IDLE = "Idle"
+    WORKING = "Working"
+    DEGRADED = "Degraded"
+    STOPPED = "Stopped"
+
+
+class TaskPhase(StrEnum):
+    """Where a task of a run is."""
+
+    BLOCKED = "Blocked"
+    WAITING = "Waiting"
+    READY = "Ready"
+    RUNNING = "Running"
+    BACKOFF = "BackOff"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    CANCELLED = "Cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the task will not run again in this run unless somebody retries it."""
+        return self in {TaskPhase.SUCCEEDED, TaskPhase.FAILED, TaskPhase.SKIPPED, TaskPhase.CANCELLED}
+
+
+_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
+Name = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
+"""The name of a Model, AgentTeam or Project: a DNS label of at most 40 characters."""
+MemberName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=20)]
+AgentName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=61)]
+TaskName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
+KeyName = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
+"""The name of a ConfigMap, or a key in one."""
+Text = Annotated[str, StringConstraints(max_length=16_384)]
+Line = Annotated[str, StringConstraints(max_length=1_024)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$", max_length=13)]
+"""USD per million tokens, quoted so that no floating point ever touches money: "0.25"."""
+Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,6}(ms|s|m|h))+$", max_length=24)]
+"""A length of time such as 90s, 10m or 1h30m."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(duration: str) -> float:
+    """The length of a `Duration` in seconds: `seconds("1h30m") == 5400.0`."""
+    parts = re.findall(r"([0-9]+)(ms|s|m|h)", duration)
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
