@@ -1,0 +1,85 @@
+# One command each. `make` alone prints them. Only Python >= 3.11 and a network for the first install are needed.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench faults crds lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+UV := $(shell command -v uv 2>/dev/null)
+ifneq ($(UV),)
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+endif
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DEV) ## Create .venv with everything that demo, test, check and bench need
+	@echo "$(VENV) is ready: $(BIN)/aios --help"
+
+demo: $(RUNTIME) ## Run a team of scripted agents that writes, tests and repairs a program (no key, no network)
+	@$(BIN)/aios demo
+
+test: $(DEV) ## Run all tests, unit and contract tests first (ARGS="-k name" picks some)
+	@$(BIN)/python -m tests.preflight
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## Lint, format, types, import layers (changes nothing)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(DEV) ## Measure start-up, throughput and writes, beside the usual alternatives
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+faults: $(DEV) ## Kill the demo around every port call (the long form of what `make test` does)
+	@AIOS_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)
+
+crds: $(RUNTIME) ## Write crds/ anew from the Python models
+	@$(BIN)/aios crds
+
+# Pins stay as they are unless a bound in pyproject.toml moved; `make lock UPGRADE=1` takes the newest of everything.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --generate-hashes --no-emit-index-url \
+	--universal --python-version 3.11 $(if $(UPGRADE),--upgrade)
+EXTRAS := --extra memory --extra kubernetes
+lock: ## Write requirements/*.txt anew (needs uv; UPGRADE=1 takes the newest versions)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pipx install uv, or python3 -m pip install uv" >&2; exit 1; }
+	$(COMPILE) pyproject.toml $(EXTRAS) -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml $(EXTRAS) --group test --group check --group bench -c requirements/runtime.txt \
+		-o requirements/dev.txt
+	$(COMPILE) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) requirements/go.in -o requirements/go.txt
+
+clean: ## Delete .venv and tool caches (state folders and the servers in ~/.cache/aios stay)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+ifneq ($(UV),)
+	@$(UV) venv --quiet --clear --python '>=3.11' $(VENV)
+else
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; python=; \
+	done; \
+	if [ -z "$$python" ]; then echo "No Python >= 3.11 on PATH: install one, or uv, which brings its own." >&2; exit 3; fi; \
+	"$$python" -m venv --clear $(VENV) || \
+		{ rm -rf $(VENV); echo "$$python cannot make a venv: on Debian, apt install python3-venv; or install uv." >&2; exit 3; }
+endif
+
+# The stamps make a second run a no-op, and a changed lock or pyproject.toml a small install.
+$(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt | $(BIN)/python
+	@echo "installing into $(VENV): requirements/runtime.txt"
+	@$(INSTALL) -r requirements/build.txt -r requirements/runtime.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	@echo "installing into $(VENV): requirements/dev.txt"
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
