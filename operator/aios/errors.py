@@ -44,6 +44,16 @@ class SequenceConflictError(AiosError):
         self.stream, self.expected, self.actual = stream, expected, actual
 
 
+class CompactedError(AiosError):
+    """Records that were asked for are gone, a snapshot stands for them: read the snapshot, go on after its `seq`."""
+
+    retryable = True
+
+    def __init__(self, stream: str, after: int, snapshot: int) -> None:
+        super().__init__(f"{stream}: records after {after} are asked for, those up to {snapshot} are in its snapshot")
+        self.stream, self.after, self.snapshot = stream, after, snapshot
+
+
 class FencedError(AiosError):
     """Another claimant owns the attempt or run now: stop at once, write nothing, call nothing."""
 

@@ -21,6 +21,8 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 ANNOTATION_CONFIG_DIGEST = f"{GROUP}/config-digest"
 ANNOTATION_SOURCE = f"{GROUP}/source"
 """Which `aios up` source a resource was loaded from; what disappears from the source is deleted with it."""
+ANNOTATION_SOURCE_DIGEST = f"{GROUP}/source-digest"
+"""Digest of what the source said when it was last applied: unchanged YAML does not undo `aios cancel`."""
 ANNOTATION_RETRY = f"{GROUP}/retry"
 """TOKEN or TOKEN=task,task: run failed tasks again; the engine answers each token once."""
 

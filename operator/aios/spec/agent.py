@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from aios.naming import API_VERSION
-from aios.spec.base import Condition, Part, Resource
-from aios.spec.vocabulary import AgentPhase, Line, MemberName, Name
+from aios.spec.base import Conditions, Part, Resource
+from aios.spec.vocabulary import AgentPhase, MemberName, Name, Sentence
 
 
 class AgentSpec(Part):
@@ -23,20 +23,18 @@ class AgentStatus(Part):
     """What its replicas are doing."""
 
     observed_generation: int = Field(default=0, description="The spec's generation this status speaks of.")
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
-        default=(), description="Ready, Reconciling, Stalled."
-    )
+    conditions: Conditions = Field(default=(), description="Ready, Reconciling, Stalled.")
     phase: AgentPhase = Field(default=AgentPhase.PENDING, description="The most active replica's; Degraded wins.")
-    tier: Line = Field(default="", description="The member's tier, for the column.")
-    model: Line = Field(default="", description="The member's models, for the column.")
+    tier: Sentence = Field(default="", description="The member's tier, for the column.")
+    model: Sentence = Field(default="", description="The member's models, for the column.")
     replicas: int = Field(default=0, description="Replicas that exist (scale subresource).")
     ready_replicas: int = Field(default=0, description="Replicas that answer.")
-    selector: Line = Field(default="", description="Label selector of its pods (scale subresource).")
-    ready: Line = Field(default="", description="Replicas ready of replicas wanted, n/m, for the column.")
+    selector: Sentence = Field(default="", description="Label selector of its pods (scale subresource).")
+    ready: Sentence = Field(default="", description="Replicas ready of replicas wanted, n/m, for the column.")
     busy: int = Field(default=0, description="Tasks running now.")
     done: int = Field(default=0, description="Tasks ended since the Agent was made.")
     tokens: int = Field(default=0, description="Tokens used since the Agent was made.")
-    reason: Line = Field(default="", description="The Ready condition's reason, for the wide column.")
+    reason: Sentence = Field(default="", description="The Ready condition's reason, for the wide column.")
 
 
 class Agent(Resource):

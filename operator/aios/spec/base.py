@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from aios.spec.vocabulary import Line
+from aios.spec.vocabulary import Sentence
 
 
 class Part(BaseModel):
@@ -89,9 +89,14 @@ class Condition(Part):
     reason: Annotated[str, StringConstraints(max_length=63)] = Field(
         description="One word for why; `aios explain REASON` says more."
     )
-    message: Line = Field(default="", description="The same as a sentence, with what to do.")
+    message: Sentence = Field(default="", description="The same as a sentence, with what to do.")
     observed_generation: int = Field(default=0, description="The spec's generation this was judged on.")
     last_transition_time: datetime | None = Field(default=None, description="When `status` last flipped.")
+
+
+Conditions = Annotated[
+    tuple[Condition, ...], Field(max_length=16, json_schema_extra={"x-kubernetes-list-map-keys": ["type"]})
+]
 
 
 class KeyRef(Part):
@@ -126,6 +131,8 @@ class ConfigMap(Resource):
     api_version: Literal["v1"] = "v1"
     kind: Literal["ConfigMap"] = "ConfigMap"
     data: dict[str, str] = Field(default_factory=dict)
+    binary_data: dict[str, str] = Field(default_factory=dict)
+    immutable: bool = False
 
 
 class Secret(Resource):
@@ -136,3 +143,4 @@ class Secret(Resource):
     type: str = "Opaque"
     data: dict[str, str] = Field(default_factory=dict, repr=False)
     string_data: dict[str, str] = Field(default_factory=dict, repr=False)
+    immutable: bool = False

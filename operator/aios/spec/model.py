@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from aios.naming import API_VERSION
-from aios.spec.base import Condition, Part, Resource, TextSource
-from aios.spec.vocabulary import Duration, Line, Locality, Price, Privacy, Provider, Text, Word
+from aios.spec.base import Conditions, Part, Resource, TextSource
+from aios.spec.vocabulary import Duration, Line, Locality, Price, Privacy, Provider, Sentence, Text, Word
 
 
 class Prices(Part):
@@ -35,7 +35,9 @@ class ScriptCall(Part):
     """A tool call the script makes."""
 
     tool: Word = Field(description="The tool's name, such as write_file.")
-    args: dict[str, object] = Field(default_factory=dict, description="Its arguments.")
+    args: Annotated[dict[str, object], Field(max_length=20)] = Field(
+        default_factory=dict, description="Its arguments, in any form the tool takes."
+    )
 
 
 class ScriptUsage(Part):
@@ -106,13 +108,11 @@ class ModelStatus(Part):
     """What the operator found, defaults included."""
 
     observed_generation: int = Field(default=0, description="The spec's generation this status speaks of.")
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
-        default=(), description="Ready, Reconciling, Stalled."
-    )
+    conditions: Conditions = Field(default=(), description="Ready, Reconciling, Stalled.")
     locality: Locality | None = Field(default=None, description="Where it runs, with the default filled in.")
     clearance: Privacy | None = Field(default=None, description="What it may see, with the default filled in.")
-    ready: Line = Field(default="", description="The Ready condition's status, for the column.")
-    reason: Line = Field(default="", description="The Ready condition's reason, for the wide column.")
+    ready: Sentence = Field(default="", description="The Ready condition's status, for the column.")
+    reason: Sentence = Field(default="", description="The Ready condition's reason, for the wide column.")
 
 
 class Model(Resource):

@@ -6,16 +6,18 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from aios.naming import API_VERSION, digest, run_id
-from aios.spec.base import Condition, Part, Resource
+from aios.spec.base import Conditions, Part, Resource
 from aios.spec.vocabulary import (
     DeletionPolicy,
     Duration,
+    InputKey,
     Line,
     MemberName,
     Name,
     OnChange,
     Privacy,
     ProjectPhase,
+    Sentence,
     TaskName,
     TaskPhase,
     Text,
@@ -23,7 +25,6 @@ from aios.spec.vocabulary import (
     Word,
 )
 
-InputKey = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=40)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -95,18 +96,18 @@ class ProjectSpec(Part):
 class TaskStatus(Part):
     """One task of the run."""
 
-    name: str = Field(description="The task.")
+    name: TaskName = Field(description="The task.")
     phase: TaskPhase = Field(description="Where it is.")
     attempt: int = Field(default=0, description="Attempts so far.")
-    member: str = Field(default="", description="Who does or did it.")
-    model: str = Field(default="", description="With which model.")
-    reason: Line = Field(default="", description="Why it waits, failed or was skipped.")
+    member: Sentence = Field(default="", description="Who does or did it.")
+    model: Sentence = Field(default="", description="With which model.")
+    reason: Sentence = Field(default="", description="Why it waits, failed or was skipped.")
 
 
 class RunStatus(Part):
     """A mirror of the run's journal; the engine writes it."""
 
-    id: str = Field(default="", description="namespace/project/digest.")
+    id: Sentence = Field(default="", description="namespace/project/digest.")
     phase: ProjectPhase = Field(default=ProjectPhase.PENDING, description="Where the run is.")
     sequence: int = Field(default=0, description="The journal sequence this mirrors.")
     tasks: Annotated[tuple[TaskStatus, ...], Field(max_length=100)] = Field(
@@ -115,22 +116,20 @@ class RunStatus(Part):
     calls: int = Field(default=0, description="Model calls that were answered.")
     in_doubt: int = Field(default=0, description="Model calls started whose answer was never recorded.")
     tokens: int = Field(default=0, description="Tokens used.")
-    cost: str = Field(default="0", description="USD spent, with calls in doubt at their worst case.")
+    cost: Sentence = Field(default="0", description="USD spent, with calls in doubt at their worst case.")
     started_at: datetime | None = Field(default=None, description="When the run was first journalled.")
     ended_at: datetime | None = Field(default=None, description="When it ended.")
-    reason: Line = Field(default="", description="Why it failed or waits.")
+    reason: Sentence = Field(default="", description="Why it failed or waits.")
 
 
 class ProjectStatus(Part):
     """What the operator found and how the run is going."""
 
     observed_generation: int = Field(default=0, description="The spec's generation this status speaks of.")
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
-        default=(), description="Ready, Complete, Failed, Reconciling, Stalled."
-    )
+    conditions: Conditions = Field(default=(), description="Ready, Complete, Failed, Reconciling, Stalled.")
     phase: ProjectPhase = Field(default=ProjectPhase.PENDING, description="Where it is.")
-    done: Line = Field(default="", description="Tasks done of all tasks, n/m, for the column.")
-    reason: Line = Field(default="", description="The deciding condition's reason, for the wide column.")
+    done: Sentence = Field(default="", description="Tasks done of all tasks, n/m, for the column.")
+    reason: Sentence = Field(default="", description="The deciding condition's reason, for the wide column.")
     tokens: int = Field(default=0, description="Tokens used, for the wide column.")
     run: RunStatus = Field(default_factory=RunStatus, description="The run; written by the engine alone.")
 

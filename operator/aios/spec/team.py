@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from aios.naming import API_VERSION
-from aios.spec.base import Condition, Part, Resource, TextSource
+from aios.spec.base import Conditions, Part, Resource, TextSource
 from aios.spec.vocabulary import (
     Duration,
-    Line,
     MemberName,
     Name,
     OnInDoubt,
     Privacy,
     Routing,
+    Sentence,
     Strategy,
     Text,
     Tier,
@@ -97,12 +97,10 @@ class TeamStatus(Part):
     """What the operator found."""
 
     observed_generation: int = Field(default=0, description="The spec's generation this status speaks of.")
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
-        default=(), description="Ready, Reconciling, Stalled."
-    )
-    agents: Line = Field(default="", description="Agents ready of agents wanted, n/m, for the column.")
-    ready: Line = Field(default="", description="The Ready condition's status, for the column.")
-    reason: Line = Field(default="", description="The Ready condition's reason, for the wide column.")
+    conditions: Conditions = Field(default=(), description="Ready, Reconciling, Stalled.")
+    agents: Sentence = Field(default="", description="Agents ready of agents wanted, n/m, for the column.")
+    ready: Sentence = Field(default="", description="The Ready condition's status, for the column.")
+    reason: Sentence = Field(default="", description="The Ready condition's reason, for the wide column.")
 
 
 class AgentTeam(Resource):

@@ -1,10 +1,11 @@
 """The closed sets of words the YAML is written in, and the bounded scalar types its fields share."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 
 class Provider(StrEnum):
@@ -145,21 +146,36 @@ class TaskPhase(StrEnum):
 
 
 _LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_INPUT_KEY = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+_PRICE = r"^[0-9]{1,6}(\.[0-9]{1,6})?$"
+_DURATION = r"^([0-9]{1,6}(ms|s|m|h))+$"
 
 Name = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
 """The name of a Model, AgentTeam or Project: a DNS label of at most 40 characters."""
 MemberName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=20)]
 AgentName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=61)]
 TaskName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
-KeyName = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
-"""The name of a ConfigMap, or a key in one."""
 Text = Annotated[str, StringConstraints(max_length=16_384)]
 Line = Annotated[str, StringConstraints(max_length=1_024)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$", max_length=13)]
+KEY_LENGTH = 40
+InputKey = Annotated[str, StringConstraints(pattern=_INPUT_KEY, max_length=KEY_LENGTH)]
+"""The name of an input: prompts write it as inputs.NAME."""
+Price = Annotated[str, StringConstraints(pattern=_PRICE, max_length=13)]
 """USD per million tokens, quoted so that no floating point ever touches money: "0.25"."""
-Duration = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,6}(ms|s|m|h))+$", max_length=24)]
+Duration = Annotated[str, StringConstraints(pattern=_DURATION, max_length=24)]
 """A length of time such as 90s, 10m or 1h30m."""
+
+Sentence = Annotated[str, BeforeValidator(lambda text: shortened(text, 1_024)), StringConstraints(max_length=1_024)]
+"""What a status says: cut to its bound instead of refused, because a long error must not hide itself."""
+
+PATTERNS: Mapping[str, str] = {
+    _LABEL: 'lower-case letters, digits and "-", with a letter or digit at both ends',
+    _INPUT_KEY: 'letters, digits and "_", not starting with a digit',
+    _PRICE: 'USD as "0.25": at most six digits before and after the point',
+    _DURATION: "a length of time such as 90s, 10m or 1h30m",
+}
+"""Every pattern above in words, for error messages."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -168,3 +184,8 @@ def seconds(duration: str) -> float:
     """The length of a `Duration` in seconds: `seconds("1h30m") == 5400.0`."""
     parts = re.findall(r"([0-9]+)(ms|s|m|h)", duration)
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
+def shortened(text: object, limit: int) -> object:
+    """A text of at most `limit` characters, its end replaced by "..."; anything else as it is."""
+    return f"{text[: limit - 3]}..." if isinstance(text, str) and len(text) > limit else text
