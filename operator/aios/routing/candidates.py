@@ -52,6 +52,11 @@ class Rejected:
     forbidden: bool
     """True: must not or cannot do it. False: could, but another was better."""
 
+    @property
+    def sentence(self) -> str:
+        """As it is shown and journalled: "rejected: clearance Internal < Restricted", "permitted, dearer: ..."."""
+        return f"{'rejected: ' if self.forbidden else 'permitted, '}{self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

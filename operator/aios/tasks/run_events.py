@@ -166,6 +166,8 @@ class CancelRequested(RunEvent):
 
     kind: Literal["CancelRequested"] = "CancelRequested"
     reason: str
+    ends: ProjectPhase = ProjectPhase.CANCELLED
+    """How the run ends once nothing is in flight: Cancelled by a person, Failed when its time was up."""
 
 
 class RetryRequested(RunEvent):

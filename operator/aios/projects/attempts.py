@@ -1,0 +1,84 @@
+"""What the engine reads from and writes to attempts' streams: the Ended record, which is the result.
+
+The engine writes one thing only, Ended(Cancelled); appending it fences whoever works on the attempt.
+"""
+
+from decimal import Decimal
+
+from aios.errors import SequenceConflictError
+from aios.naming import attempt_stream
+from aios.ports.journal import Journal, Record
+from aios.spec.vocabulary import Privacy
+from aios.tasks.attempt_events import (
+    ATTEMPT_EVENT,
+    AnyAttemptEvent,
+    CallFinished,
+    CallStarted,
+    Ended,
+    Inputs,
+    ToolDone,
+)
+from aios.tasks.result import Outcome, Spend, TaskResult
+
+
+class Attempts:
+    """Reads each stream once: how far it has read is remembered until the attempt is over."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._read: dict[str, list[AnyAttemptEvent]] = {}
+
+    async def result(self, run: str, task: str, attempt: int) -> TaskResult | None:
+        """How it ended; None while it has not."""
+        stream = attempt_stream(run, task, attempt)
+        seen = self._read.setdefault(stream, [])
+        for stored in await self._journal.read(stream, after=len(seen)):
+            seen.append(ATTEMPT_EVENT.validate_python(stored.data))
+        return next((event.result for event in seen if isinstance(event, Ended)), None)
+
+    async def cancel(self, run: str, task: str, attempt: int, reason: str) -> TaskResult:
+        """End it as Cancelled, unless it ended by itself before: then that is its result."""
+        stream = attempt_stream(run, task, attempt)
+        while True:
+            ended = await self.result(run, task, attempt)
+            if ended is not None:
+                return ended
+            seen = self._read[stream]
+            result = _cancelled(seen, reason)
+            record = Record(Ended(result=result).model_dump(mode="json", by_alias=True))
+            try:
+                await self._journal.append(stream, len(seen), [record])
+            except SequenceConflictError:
+                continue  # its worker was quicker by a record: read that, then try again
+            return result
+
+    def release(self, run: str, task: str, attempt: int) -> None:
+        """Forget what was read; the result has been journalled."""
+        self._read.pop(attempt_stream(run, task, attempt), None)
+
+
+def _cancelled(events: list[AnyAttemptEvent], reason: str) -> TaskResult:
+    label = Privacy.PUBLIC
+    for event in events:
+        if isinstance(event, Inputs | ToolDone):
+            label = label.stricter(event.privacy)
+    return TaskResult(outcome=Outcome.CANCELLED, message=reason, privacy=label, spend=spent(events))
+
+
+def spent(events: list[AnyAttemptEvent]) -> Spend:
+    """What an attempt's calls used so far; a call without an answer counts as in doubt, at its worst case."""
+    open_calls: dict[tuple[int, int], Decimal] = {}
+    total = Spend()
+    for event in events:
+        if isinstance(event, CallStarted):
+            open_calls[event.step, event.number] = event.worst_case
+        elif isinstance(event, CallFinished):
+            open_calls.pop((event.step, event.number), None)
+            usage = event.reply.usage if event.reply else None
+            total += Spend(
+                calls=1 if event.reply else 0,
+                input_tokens=usage.input_tokens if usage else 0,
+                output_tokens=usage.output_tokens if usage else 0,
+                cost=event.cost,
+            )
+    return total + Spend(in_doubt=len(open_calls), cost=sum(open_calls.values(), Decimal(0)))

@@ -1,0 +1,73 @@
+"""Ringing members for attempts that were dispatched, once at first and again when nobody seems to come.
+
+Ringing is harmless: ids are derived, a worker that is late finds the attempt taken. Ringing too often is not, since a
+queue that nobody empties would grow for ever; so each silence is answered later than the one before.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from aios.errors import ServiceUnavailableError, UnroutableError
+from aios.naming import attempt_lease, message_id, queue_name
+from aios.ports.broker import Broker, Message
+from aios.ports.leases import Leases
+from aios.projects.run_log import RunLog
+from aios.projects.state import TaskState
+
+SILENT_SWEEPS = 2
+"""Sweeps without a lease holder after which an attempt is rung for again; doubles with each ring."""
+LONGEST_SILENCE = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Rung:
+    silent: int = 0
+    patience: int = SILENT_SWEEPS
+
+
+class Bells:
+    """The doorbells of one run's attempts in flight."""
+
+    def __init__(self, broker: Broker, leases: Leases) -> None:
+        self._broker, self._leases = broker, leases
+        self._rung: dict[tuple[str, int], _Rung] = {}
+
+    async def ring_new(self, log: RunLog) -> None:
+        """Ring for every attempt in flight that this engine has not rung for yet."""
+        running = {(task.name, task.attempt): task for task in log.state.running}
+        self._rung = {key: rung for key, rung in self._rung.items() if key in running}
+        for key, task in running.items():
+            if key not in self._rung and await self._ring(log, task):
+                self._rung[key] = _Rung()
+
+    async def sweep(self, log: RunLog) -> None:
+        """Ring again for attempts that nobody has held for a while."""
+        for task in log.state.running:
+            rung = self._rung.get((task.name, task.attempt))
+            if rung is None:
+                continue
+            held = await self._leases.holder(attempt_lease(log.run, task.name, task.attempt))
+            rung.silent = 0 if held else rung.silent + 1
+            if rung.silent >= rung.patience and await self._ring(log, task):
+                rung.silent, rung.patience = 0, min(LONGEST_SILENCE, rung.patience * 2)
+
+    async def _ring(self, log: RunLog, task: TaskState) -> bool:
+        """Whether the bell is confirmed. The next sweep tries again, so a missing queue is a warning, no error."""
+        started = log.state.started
+        if started is None:
+            return False
+        queue = queue_name(started.namespace, started.team, task.member)
+        body: dict[str, str | int] = {
+            "run": log.run,
+            "task": task.name,
+            "attempt": task.attempt,
+            "seq": log.dispatched_at(task.name, task.attempt),
+        }
+        try:
+            await self._broker.publish(queue, Message(message_id(log.run, task.name, task.attempt, "task"), body))
+        except (UnroutableError, ServiceUnavailableError) as error:
+            _log.warning("cannot ring %s for %s/%s yet: %s", queue, log.run, task.name, error)
+            return False
+        return True

@@ -1,0 +1,144 @@
+"""Which run of which project this engine has in hand, and when it takes one over, gives one up or leaves it alone."""
+
+import logging
+from dataclasses import dataclass
+
+from aios.errors import SequenceConflictError
+from aios.ports.broker import Broker
+from aios.ports.clock import Clock
+from aios.ports.journal import Journal
+from aios.ports.leases import Leases
+from aios.ports.resources import Resources
+from aios.projects.bells import Bells
+from aios.projects.drive import Drive
+from aios.projects.runs import forget_run, orphans, runs_of, unfinished_run
+from aios.projects.world import Staff, World, runnable
+from aios.spec.base import Kind, Ref
+from aios.spec.project import Project
+
+HANDS_OFF_SECONDS = 10.0
+"""How long a run that another engine took is left to it before its lease is looked at."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePorts:
+    """Everything of the world an engine uses."""
+
+    journal: Journal
+    broker: Broker
+    resources: Resources
+    leases: Leases
+    clock: Clock
+
+
+class Desk:
+    """The drives of one engine, by project."""
+
+    def __init__(
+        self, ports: EnginePorts, world: World, engine: str, *, hands_off_seconds: float = HANDS_OFF_SECONDS
+    ) -> None:
+        self._ports, self._world, self._engine = ports, world, engine
+        self._hands_off = hands_off_seconds
+        self.drives: dict[Ref, Drive] = {}
+        self._fenced: dict[Ref, float] = {}
+        self._forgotten: dict[Ref, str] = {}
+
+    def staff(self, drive: Drive) -> Staff | None:
+        """Who may work for the run: the team it was started with, as it is now."""
+        started = drive.state.started
+        return self._world.staff(started.namespace, started.team) if started else None
+
+    def by_run(self, run: str) -> Drive | None:
+        return next((drive for drive in self.drives.values() if drive.log.run == run), None)
+
+    async def attend(self, ref: Ref) -> Drive | None:
+        """The project's drive, opened or changed as its resource asks; None when there is nothing to drive."""
+        project = self._world.project(ref)
+        gone = project is None or project.metadata.deletion_timestamp is not None
+        drive = self.drives.get(ref)
+        if drive and drive.state.ended and (gone or project is None or project.run_id != drive.log.run):
+            del self.drives[ref]
+            drive = None
+        if drive or gone or project is None or not self._free(ref, project):
+            return drive
+        return await self._open(ref, project)
+
+    def _free(self, ref: Ref, project: Project) -> bool:
+        return ref not in self._fenced and self._forgotten.get(ref) != project.metadata.uid
+
+    async def _open(self, ref: Ref, project: Project) -> Drive | None:
+        run = await unfinished_run(self._ports.journal, ref.namespace, ref.name) or project.run_id
+        drive = await self._drive(ref, run)
+        team = drive.state.started.team if drive.state.started else project.spec.team
+        staff = await self._complete_staff(ref.namespace, team)
+        if drive.state.started is None and (staff is None or not runnable(project)):
+            return None
+        await drive.take_over(self._engine, project, staff)
+        self.drives[ref] = drive
+        return drive
+
+    async def _drive(self, ref: Ref, run: str) -> Drive:
+        bells = Bells(self._ports.broker, self._ports.leases)
+        return await Drive.open(ref, run, journal=self._ports.journal, clock=self._ports.clock, bells=bells)
+
+    async def _complete_staff(self, namespace: str, team: str) -> Staff | None:
+        """Kinds are watched apart, so a project may be seen before the models it will need: look them up once."""
+        staff = self._world.staff(namespace, team)
+        if staff is None or not staff.complete:
+            await self._world.load((Kind.TEAM, Kind.MODEL, Kind.AGENT), namespace)
+            staff = self._world.staff(namespace, team)
+        return staff
+
+    async def adopt_orphans(self, namespaces: frozenset[str] | None) -> None:
+        """Take over unfinished runs whose project is gone, so that they can be cancelled."""
+        known = frozenset((ref.namespace, ref.name) for ref in self._world.projects())
+        for namespace in sorted(namespaces) if namespaces is not None else [None]:
+            for run in await orphans(self._ports.journal, namespace, known):
+                owner, name = run.split("/")[:2]
+                ref = Ref(Kind.PROJECT, owner, name)
+                drive = await self._drive(ref, run)
+                await drive.take_over(self._engine, None, None)
+                self.drives[ref] = drive
+
+    def fence(self, ref: Ref, error: SequenceConflictError) -> None:
+        """Another engine wrote to the run: it is that engine's now."""
+        _log.warning("another engine has the run of %s now: %s", ref, error)
+        self.drives.pop(ref, None)
+        self._fenced[ref] = self._ports.clock.monotonic() + self._hands_off
+
+    async def keep_leases(self) -> tuple[Ref, ...]:
+        """Say that the runs here are driven, and return those another engine took and seems to have left since."""
+        now = self._ports.clock.monotonic()
+        left: list[Ref] = []
+        driven = {ref.namespace for ref, drive in self.drives.items() if not drive.state.ended}
+        late = {ref for ref, until in self._fenced.items() if now >= until}
+        for namespace in sorted(driven | {ref.namespace for ref in late}):
+            mine = await self._ports.leases.acquire(f"engine/{namespace}", self._engine, ttl=self._hands_off)
+            for ref in sorted(late):
+                if ref.namespace == namespace and mine:
+                    del self._fenced[ref]
+                    left.append(ref)
+                elif ref.namespace == namespace:
+                    self._fenced[ref] = now + self._hands_off
+        return tuple(left)
+
+    async def fence_all(self, namespace: str, project: str) -> bool:
+        """Take the project out of this engine's hands and fence what is in flight; whether anything was."""
+        ref = Ref(Kind.PROJECT, namespace, project)
+        known = self._world.project(ref)
+        if known is not None:
+            self._forgotten[ref] = known.metadata.uid
+        self.drives.pop(ref, None)
+        found = False
+        for run in await runs_of(self._ports.journal, namespace, project):
+            drive = await self._drive(ref, run)
+            found = found or bool(drive.state.running)
+            await drive.stop_everything("the project was deleted with its journal")
+        return found
+
+    async def forget(self, namespace: str, project: str) -> None:
+        """Delete every stream of the project's runs. Call `fence_all` first, and again after an error."""
+        for run in await runs_of(self._ports.journal, namespace, project):
+            await forget_run(self._ports.journal, run)

@@ -1,0 +1,231 @@
+"""The engine: drives every project's run, over ports only.
+
+It waits for a bell, a change of a resource or a timer, then takes one turn: look, decide, journal, act. Whatever rang
+twice, too late or not at all, the journal says the same, so a turn too many does nothing and a sweep every second
+finds what no bell rang for. It refuses to write to a run that another engine has taken.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+
+from aios.errors import AiosError, SequenceConflictError, ServiceUnavailableError, UnroutableError
+from aios.naming import engine_queue
+from aios.ports.broker import Message
+from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts
+from aios.projects.drive import Draft, Drive
+from aios.projects.fairness import fair_shares
+from aios.projects.mirror import build_run_status
+from aios.projects.mirror_writer import MirrorWriter
+from aios.projects.world import World
+from aios.spec.base import Kind, Ref
+
+SWEEP_SECONDS = 1.0
+LEASE_EVERY = 3
+"""Sweeps between two renewals of the engine's lease."""
+CLAIM_SECONDS = 2.0
+"""More than a worker takes from reading its order to claiming the attempt."""
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Drives the runs of all projects in `namespaces` (None: everywhere) until `run` is cancelled.
+
+    `max_in_flight` bounds the attempts of all runs together; each run has its own bound besides.
+    """
+
+    def __init__(
+        self,
+        ports: EnginePorts,
+        *,
+        name: str,
+        namespaces: frozenset[str] | None = None,
+        max_in_flight: int = 100,
+        sweep_seconds: float = SWEEP_SECONDS,
+        hands_off_seconds: float = HANDS_OFF_SECONDS,
+    ) -> None:
+        self._ports, self._name, self._namespaces = ports, name, namespaces
+        self._max_in_flight, self._sweep_seconds = max_in_flight, sweep_seconds
+        self._world = World(ports.resources, namespaces)
+        self._desk = Desk(ports, self._world, name, hands_off_seconds=hands_off_seconds)
+        self._mirror = MirrorWriter(ports.resources)
+        self._wake = asyncio.Event()
+        self._turn_lock = asyncio.Lock()
+        self._dirty: set[Ref] = set()
+        self._hungry: set[Ref] = set()
+        """Runs that could dispatch more than there was room for."""
+        self._troubled: set[Ref] = set()
+        """Runs whose turn failed."""
+        self._listening: dict[str, asyncio.Task[None]] = {}
+        self._last_served = ""
+        self._next_sweep = 0.0
+        self._sweeps = 0
+
+    async def run(self) -> None:
+        """Until cancelled. Attempts in flight go on without it; the next engine takes over where this one stopped."""
+        await self._until_served(self._begin, "read the resources")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            group.create_task(self._mirror.run(self._ports.clock.sleep))
+            while True:
+                async with self._turn_lock:
+                    await self._turn()
+                self._listen(group)
+                await self._wait()
+
+    async def forget(self, namespace: str, project: str) -> None:
+        """Delete the run, attempt and mail streams of a project that was deleted with its journal. Idempotent.
+
+        What is in flight is fenced first, and left alone for a moment: a worker that read its order before and has
+        not claimed it yet must meet the fence, not an empty stream that looks like a new one.
+        """
+        async with self._turn_lock:
+            in_flight = await self._desk.fence_all(namespace, project)
+        if in_flight:
+            await self._ports.clock.sleep(CLAIM_SECONDS)
+        async with self._turn_lock:
+            await self._desk.forget(namespace, project)
+
+    async def _begin(self) -> None:
+        await self._world.load()
+        await self._desk.adopt_orphans(self._namespaces)
+        self._dirty |= {*self._world.projects(), *self._desk.drives}
+
+    async def _until_served(self, work: Callable[[], Awaitable[None]], what: str) -> None:
+        while True:
+            try:
+                return await work()
+            except (ServiceUnavailableError, UnroutableError) as error:
+                _log.warning("cannot %s yet: %s", what, error)
+                await self._ports.clock.sleep(self._sweep_seconds)
+
+    async def _watch(self) -> None:
+        while True:
+            await self._until_served(self._read_changes, "watch the resources")
+            await self._ports.clock.sleep(self._sweep_seconds)
+
+    async def _read_changes(self) -> None:
+        async for ref in self._ports.resources.changes():
+            try:
+                changed = await self._world.update(ref)
+            except ValueError:  # pydantic's: stored by a newer version; what was last read of it stays in force
+                _log.exception("cannot read %s", ref)
+                continue
+            if changed:
+                concerned = self._world.projects() if ref.kind is not Kind.PROJECT else (ref,)
+                self._touch(*(one for one in concerned if one.namespace == ref.namespace))
+
+    def _touch(self, *refs: Ref) -> None:
+        self._dirty.update(refs)
+        self._wake.set()
+
+    def _listen(self, group: asyncio.TaskGroup) -> None:
+        """Have an ear at the engine queue of every namespace with a run."""
+        for namespace in {ref.namespace for ref in self._desk.drives} - self._listening.keys():
+            self._listening[namespace] = group.create_task(self._hear(namespace))
+
+    async def _hear(self, namespace: str) -> None:
+        async def answer() -> None:
+            async with self._ports.broker.consume(engine_queue(namespace)) as consumer:
+                while True:
+                    delivery = await consumer.receive()
+                    if delivery is not None:
+                        self._rung(delivery.message)
+                        # Before the turn is taken: if we die now, the next engine looks at every attempt anyway.
+                        await delivery.ack()
+
+        await self._until_served(answer, f"listen at {engine_queue(namespace)}")
+
+    def _rung(self, bell: Message) -> None:
+        drive = self._desk.by_run(str(bell.body.get("run")))
+        if drive is not None:
+            drive.look(str(bell.body.get("task")))
+            self._touch(drive.project)
+
+    async def _wait(self) -> None:
+        """Until somebody rings or something is due."""
+        timers = [drive.seconds_to_next_timer() for drive in self._desk.drives.values()]
+        pause = min([self._next_sweep - self._ports.clock.monotonic(), *(due for due in timers if due is not None)])
+        if pause > 0 and not self._wake.is_set():
+            bell, alarm = (
+                asyncio.ensure_future(self._wake.wait()),
+                asyncio.ensure_future(self._ports.clock.sleep(pause)),
+            )
+            try:
+                await asyncio.wait({bell, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                bell.cancel()
+                alarm.cancel()
+
+    async def _turn(self) -> None:
+        """One look at every run that may have something to do. All drafts come first, so that what there is room for
+        is shared between the runs before any of it is spent."""
+        self._wake.clear()
+        await self._sweep_when_due()
+        due = {ref for ref, drive in self._desk.drives.items() if drive.seconds_to_next_timer() == 0.0}
+        refs, self._dirty = sorted(self._dirty | self._hungry | due), set()
+        drafts: dict[Ref, tuple[Drive, Draft]] = {}
+        for ref in refs:
+            await self._guarded(ref, self._draft(ref, drafts))
+        self._allot(drafts)
+        for ref, (drive, draft) in drafts.items():
+            await self._guarded(ref, self._commit(drive, draft))
+
+    async def _draft(self, ref: Ref, drafts: dict[Ref, tuple[Drive, Draft]]) -> None:
+        drive = await self._desk.attend(ref)
+        if drive is not None:
+            drafts[ref] = (drive, await drive.draft(self._world.project(ref), self._desk.staff(drive)))
+
+    def _allot(self, drafts: dict[Ref, tuple[Drive, Draft]]) -> None:
+        """Let the drafts dispatch what there is room for, one attempt a run in turn."""
+        states = {ref: drive.state for ref, drive in self._desk.drives.items()}
+        states |= {ref: draft.state for ref, (_, draft) in drafts.items()}
+        room = self._max_in_flight - sum(len(state.running) for state in states.values())
+        shares = demands = {str(ref): draft.demand(exact=False) for ref, (_, draft) in drafts.items()}
+        if sum(demands.values()) > room:
+            demands = {str(ref): draft.demand(exact=True) for ref, (_, draft) in drafts.items()}
+            shares = dict(fair_shares(demands, room, after=self._last_served))
+            self._last_served = next(reversed(shares), self._last_served)
+        self._hungry = {ref for ref in drafts if shares.get(str(ref), 0) < demands[str(ref)]}
+        for ref, (_, draft) in drafts.items():
+            draft.settle(shares.get(str(ref), 0))
+
+    async def _commit(self, drive: Drive, draft: Draft) -> None:
+        going = drive.state.ended is None
+        await drive.commit(draft)
+        project = self._world.project(drive.project)
+        if project is not None:
+            self._mirror.show(drive.project, project.metadata.uid, build_run_status(drive.log))
+        if going and drive.state.ended:
+            self._touch(drive.project)  # the project may have asked for another run meanwhile
+
+    async def _sweep_when_due(self) -> None:
+        now = self._ports.clock.monotonic()
+        if now < self._next_sweep:
+            return
+        self._next_sweep, self._sweeps = now + self._sweep_seconds, self._sweeps + 1
+        for ref, drive in list(self._desk.drives.items()):
+            if drive.state.ended is None:
+                drive.look_everywhere()
+                self._dirty.add(ref)
+                await self._guarded(ref, drive.sweep())
+        self._dirty |= self._troubled
+        self._troubled = set()
+        if self._sweeps % LEASE_EVERY == 0:
+            with contextlib.suppress(ServiceUnavailableError):  # a lease is a hint; the journal is the fence
+                self._dirty |= set(await self._desk.keep_leases())
+
+    async def _guarded(self, ref: Ref, work: Coroutine[None, None, None]) -> None:
+        """One run's trouble is no other run's trouble."""
+        try:
+            await work
+        except SequenceConflictError as error:
+            self._desk.fence(ref, error)
+        except AiosError as error:
+            _log.warning("%s goes on with the next sweep: %s", ref, error)
+            self._troubled.add(ref)
+        except Exception:  # noqa: BLE001  # an unreadable record or a defect of ours: the other runs must go on
+            _log.exception("%s stands still; trying again with the next sweep", ref)
+            self._troubled.add(ref)

@@ -1,0 +1,55 @@
+"""Writes `status.run` beside the engine's turns: a slow API server delays what people see, never the work.
+
+Only the latest picture of a project is kept, so a burst of events is one write.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aios.errors import AiosError
+from aios.ports.resources import Resources
+from aios.spec.base import Ref
+from aios.spec.project import RunStatus
+
+_RETRY_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+class MirrorWriter:
+    """`show` from the engine, `run` as a task of its own."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._shown: dict[Ref, tuple[str, RunStatus]] = {}
+        self._waiting: dict[Ref, RunStatus] = {}
+        self._wake = asyncio.Event()
+
+    def show(self, ref: Ref, uid: str, status: RunStatus) -> None:
+        """Write `status` soon, unless this very Project (a recreated one has another `uid`) shows it already."""
+        if self._shown.get(ref) != (uid, status):
+            self._shown[ref] = (uid, status)
+            self._waiting[ref] = status
+            self._wake.set()
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not await self._write_all():
+                await sleep(_RETRY_SECONDS)
+                self._wake.set()
+
+    async def _write_all(self) -> bool:
+        """Whether everything that waited was written."""
+        while self._waiting:
+            ref = next(iter(self._waiting))
+            status = self._waiting.pop(ref)
+            try:
+                await self._resources.write_run(ref, status)
+            except AiosError as error:
+                _log.warning("cannot write the status of %s yet: %s", ref, error)
+                self._waiting.setdefault(ref, status)
+                return False
+        return True

@@ -1,0 +1,327 @@
+"""What a run does next: order, retries, escalation, skipping, cancelling, pausing, timeouts."""
+
+from dataclasses import replace
+
+import pytest
+
+from aios.projects.decide import Assign, decide
+from aios.projects.timers import next_due
+from aios.spec.vocabulary import Privacy, ProjectPhase, Strategy, TaskPhase
+from aios.tasks.result import Outcome, Spend, TaskResult
+from aios.tasks.run_events import (
+    CancelRequested,
+    Dispatched,
+    EngineStarted,
+    LimitsChanged,
+    PlanRejected,
+    Resumed,
+    RetryRequested,
+    RetryScheduled,
+    RunEnded,
+    Suspended,
+    TaskFailed,
+    Waiting,
+)
+from tests.projects.building import build_team, task
+from tests.projects.simulation import answers, ended, phases, simulate
+
+CHAIN = (task("a"), task("b", "a"), task("c", "b"))
+
+
+def test_tasks_start_when_what_they_depend_on_has_succeeded() -> None:
+    run = simulate(*CHAIN)
+    run.turn()
+    assert [one.name for one in run.state.running] == ["a"]
+    run.finish("a")
+    run.turn()
+    assert [one.name for one in run.state.running] == ["b"]
+    assert run.play().phase is ProjectPhase.SUCCEEDED
+    assert run.state.succeeded == 3
+
+
+def test_no_more_attempts_fly_than_the_run_may_have() -> None:
+    run = simulate(*(task(f"t{number}") for number in range(9)), team=build_team(maxInFlight=4))
+    run.turn()
+    assert len(run.state.running) == 4
+    run.finish("t0")
+    run.turn()
+    assert len(run.state.running) == 4
+
+
+def test_the_engine_may_allow_less_than_the_run() -> None:
+    run = simulate(*(task(f"t{number}") for number in range(9)))
+    run.turn(allowance=2)
+    assert len(run.state.running) == 2
+
+
+def test_settling_what_is_settled_yields_nothing() -> None:
+    run = simulate(*CHAIN, task("r", privacy="Restricted", outputs=["x"], check={"run": ["python3"]}))
+    assert run.turn()
+    assert run.turn() == ()
+
+
+def test_a_failed_check_is_tried_again_at_once_by_a_stronger_model() -> None:
+    run = simulate(task("a"), answer=answers(Outcome.CHECK_FAILED, Outcome.SUCCEEDED))
+    run.turn()
+    run.finish("a")
+    run.turn()
+    first, second = (event for event in run.events if isinstance(event, Dispatched))
+    assert (first.model, second.model) == ("local", "strong")
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert second.feedback == "Attempt 1 by developer ended CheckFailed: because CheckFailed"
+    assert run.play().phase is ProjectPhase.SUCCEEDED
+
+
+def test_an_escalated_task_never_goes_back_to_the_model_that_failed() -> None:
+    run = simulate(task("a"), answer=answers(Outcome.CHECK_FAILED, Outcome.MODEL_ERROR, Outcome.SUCCEEDED))
+    run.play()
+    assert [event.model for event in run.events if isinstance(event, Dispatched)] == ["local", "strong", "strong"]
+
+
+def test_a_model_error_waits_for_its_journalled_timer() -> None:
+    run = simulate(task("a"), answer=answers(Outcome.MODEL_ERROR, Outcome.SUCCEEDED))
+    run.turn()
+    run.finish("a")
+    run.turn()
+    scheduled = run.of(RetryScheduled)[0]
+    assert isinstance(scheduled, RetryScheduled)
+    assert 0.375 <= scheduled.due - run.now <= 0.625
+    assert run.state.tasks["a"].phase is TaskPhase.BACKOFF
+    assert run.turn() == ()
+    assert next_due(run.state) == scheduled.due
+    run.now = scheduled.due
+    run.turn()
+    assert [one.attempt for one in run.state.running] == [2]
+
+
+def test_a_task_that_fails_every_attempt_fails_and_what_needs_it_is_skipped() -> None:
+    run = simulate(*CHAIN, task("other"), answer=lambda name, _: _fails_if(name == "a"))
+    state = run.play()
+    assert phases(state) == {"a": "Failed", "b": "Skipped", "c": "Skipped", "other": "Succeeded"}
+    assert state.tasks["a"].attempt == 3
+    assert state.phase is ProjectPhase.FAILED
+    assert state.ended is not None
+    assert state.ended.reason == "a failed: no good (after 3 attempts); 2 skipped because of it"
+
+
+def _fails_if(wanted: bool) -> TaskResult:
+    outcome = Outcome.CHECK_FAILED if wanted else Outcome.SUCCEEDED
+    return TaskResult(outcome=outcome, message="no good" if wanted else "")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.POISONED, Outcome.DIVERGED, Outcome.IN_DOUBT, Outcome.CANCELLED])
+def test_what_no_retry_can_mend_fails_at_once_and_nobody_waits(outcome: Outcome) -> None:
+    state = simulate(*CHAIN, answer=answers(outcome)).play()
+    assert phases(state) == {"a": "Failed", "b": "Skipped", "c": "Skipped"}
+    assert state.tasks["a"].attempt == 1
+    assert state.phase is ProjectPhase.FAILED
+
+
+def test_cancelled_before_dispatch_nothing_starts() -> None:
+    run = simulate(*CHAIN)
+    run.take(CancelRequested(reason="enough"))
+    run.turn()
+    assert run.state.phase is ProjectPhase.CANCELLED
+    assert run.of(Dispatched) == []
+    assert set(phases(run.state).values()) <= {"Cancelled"}
+
+
+def test_a_result_after_cancel_counts_and_then_the_run_is_cancelled() -> None:
+    run = simulate(*CHAIN)
+    run.turn()
+    run.take(CancelRequested(reason="enough"))
+    assert run.turn() == ()
+    run.finish("a")
+    run.turn()
+    assert phases(run.state) == {"a": "Succeeded", "b": "Cancelled", "c": "Cancelled"}
+    assert run.state.phase is ProjectPhase.CANCELLED
+
+
+def test_of_two_results_for_one_attempt_the_first_counts() -> None:
+    run = simulate(*CHAIN)
+    run.turn()
+    run.take(ended("a", 1, spend=Spend(calls=1)), ended("a", 1, Outcome.CHECK_FAILED, spend=Spend(calls=1)))
+    run.turn()
+    assert run.state.tasks["a"].phase is TaskPhase.SUCCEEDED
+    assert run.state.spend.calls == 1
+
+
+def test_a_late_result_of_an_earlier_attempt_changes_nothing() -> None:
+    run = simulate(task("a"), answer=answers(Outcome.CHECK_FAILED, Outcome.SUCCEEDED))
+    run.turn()
+    run.finish("a")
+    run.turn()
+    before = run.state
+    run.take(ended("a", 1))
+    assert run.state == before
+    assert [one.attempt for one in run.state.running] == [2]
+
+
+def test_suspended_nothing_starts_and_resumed_it_goes_on() -> None:
+    run = simulate(*CHAIN)
+    run.turn()
+    run.take(Suspended())
+    run.finish("a")
+    assert run.turn() == ()
+    assert run.state.phase is ProjectPhase.PAUSED
+    run.take(Resumed())
+    run.turn()
+    assert [one.name for one in run.state.running] == ["b"]
+
+
+def test_a_run_that_takes_too_long_fails_with_that_reason() -> None:
+    run = simulate(*CHAIN)
+    run.take(LimitsChanged(max_attempts=3, max_in_flight=10, timeout=60.0))
+    run.turn()
+    run.now = 60.0
+    run.turn()
+    assert run.state.cancel is not None
+    run.take(ended("a", 1, Outcome.CANCELLED))
+    run.turn()
+    assert run.state.ended is not None
+    assert run.state.ended.phase is ProjectPhase.FAILED
+    assert "timed out" in run.state.ended.reason
+
+
+def test_time_spent_suspended_does_not_count_against_the_timeout() -> None:
+    run = simulate(*CHAIN)
+    run.take(LimitsChanged(max_attempts=3, max_in_flight=10, timeout=60.0))
+    run.now = 10.0
+    run.take(Suspended())
+    run.now = 1_000.0
+    assert run.turn() is not None
+    assert run.state.cancel is None
+    run.take(Resumed())
+    run.turn()
+    assert run.state.ended is None
+    assert next_due(run.state) == 1_050.0
+
+
+def test_retry_runs_failed_tasks_and_their_dependents_only() -> None:
+    run = simulate(*CHAIN, task("other"), answer=lambda name, attempt: _fails_if(name == "b" and attempt <= 3))
+    assert run.play().phase is ProjectPhase.FAILED
+    run.now += 10_000_000.0
+    run.take(RetryRequested(tasks=(), token="once"))
+    assert run.state.ended is None
+    assert phases(run.state) == {"a": "Succeeded", "b": "Ready", "c": "Blocked", "other": "Succeeded"}
+    before = len(run.of(Dispatched))
+    assert run.play().phase is ProjectPhase.SUCCEEDED
+    assert [event.task.name for event in run.events if isinstance(event, Dispatched)][before:] == ["b", "c"]
+    assert run.state.tasks["b"].attempt == 4
+
+
+def test_the_same_retry_is_never_answered_twice() -> None:
+    run = simulate(task("a"), answer=answers(Outcome.POISONED))
+    run.play()
+    run.take(RetryRequested(tasks=(), token="once"))
+    assert run.play().phase is ProjectPhase.FAILED
+    run.take(RetryRequested(tasks=(), token="once"))
+    assert run.state.phase is ProjectPhase.FAILED
+    assert len(run.of(Dispatched)) == 2
+
+
+def test_a_retry_with_nothing_to_repeat_reopens_nothing() -> None:
+    run = simulate(task("a"))
+    run.play()
+    run.take(RetryRequested(tasks=(), token="t"), RetryRequested(tasks=("a", "zoe"), token="u"))
+    assert run.state.phase is ProjectPhase.SUCCEEDED
+
+
+def test_a_task_nobody_may_do_waits_with_the_reason_and_goes_on_when_somebody_may() -> None:
+    restricted = task("secret", privacy="Restricted", member="developer")
+    run = simulate(restricted, task("open"))
+    run.turn()
+    waiting = [event for event in run.events if isinstance(event, Waiting)]
+    assert len(waiting) == 1
+    assert "clearance Restricted" in waiting[0].reason
+    assert run.turn() == ()
+    run.candidates = tuple(replace(one, member_clearance=Privacy.RESTRICTED) for one in run.candidates)
+    run.turn()
+    assert {one.name: one.model for one in run.state.running} == {"secret": "local", "open": "local"}
+
+
+def test_labels_grow_along_dependencies_and_attempts() -> None:
+    run = simulate(task("a"), task("b", "a"))
+    run.turn()
+    run.take(ended("a", 1, privacy="Restricted"))
+    run.turn()
+    second = run.of(Dispatched)[-1]
+    assert isinstance(second, Dispatched)
+    assert (second.task.name, second.task.privacy) == ("b", Privacy.RESTRICTED)
+    assert (second.member, second.model) == ("writer", "local")
+
+
+def test_a_task_that_outgrew_its_clearance_is_dispatched_anew_under_its_new_label() -> None:
+    run = simulate(task("a", complexity=3, member="writer"))
+    run.turn()
+    run.take(ended("a", 1, Outcome.OUTGREW_CLEARANCE, privacy="Restricted"))
+    run.turn()
+    again = run.of(Dispatched)[-1]
+    assert isinstance(again, Dispatched)
+    assert (again.attempt, again.task.privacy, again.model) == (2, Privacy.RESTRICTED, "local")
+
+
+def test_sequential_teams_take_turns_in_their_order() -> None:
+    run = simulate(team=build_team(strategy=Strategy.SEQUENTIAL))
+    assert run.play().phase is ProjectPhase.SUCCEEDED
+    turns = [(event.task.name, event.member) for event in run.events if isinstance(event, Dispatched)]
+    assert turns == [("architect", "architect"), ("developer", "developer"), ("writer", "writer")]
+
+
+def test_a_supervisor_plans_and_then_its_plan_is_done() -> None:
+    plan = '{"tasks": [{"name": "x", "instructions": "do x"}, {"name": "y", "instructions": "y", "dependsOn": ["x"]}]}'
+    run = simulate(answer=lambda *_: TaskResult(outcome=Outcome.SUCCEEDED, text=plan))
+    run.turn()
+    assert run.state.phase is ProjectPhase.PLANNING
+    assert [(one.name, one.member) for one in run.state.running] == [("plan", "architect")]
+    assert run.play().phase is ProjectPhase.SUCCEEDED
+    assert phases(run.state) == {"x": "Succeeded", "y": "Succeeded"}
+
+
+def test_a_bad_plan_goes_back_with_its_error_and_at_most_max_attempts_times() -> None:
+    run = simulate(answer=lambda *_: TaskResult(outcome=Outcome.SUCCEEDED, text="I would rather not"))
+    state = run.play()
+    assert len(run.of(PlanRejected)) == 3
+    dispatched = [event for event in run.events if isinstance(event, Dispatched)]
+    assert [event.attempt for event in dispatched] == [1, 2, 3]
+    assert "not JSON" in dispatched[1].feedback
+    assert state.phase is ProjectPhase.FAILED
+    assert state.ended is not None
+    assert state.ended.reason.startswith("planning failed: no valid plan: The answer is not JSON")
+
+
+def test_a_run_that_nobody_can_plan_ends_with_that_reason() -> None:
+    members = tuple(member for member in build_team().spec.members if member.name != "architect")
+    state = simulate(team=build_team(members=members)).play()
+    assert state.ended == RunEnded(
+        phase=ProjectPhase.FAILED, reason="the team has no supervisor to plan and the project states no tasks"
+    )
+
+
+def test_a_waiting_task_takes_no_room_from_others() -> None:
+    run = simulate(
+        task("secret", privacy="Restricted", member="developer"), task("open"), team=build_team(maxInFlight=1)
+    )
+    run.turn()
+    assert [one.name for one in run.state.running] == ["open"]
+
+
+def test_before_it_started_and_after_it_ended_nothing_is_decided() -> None:
+    run = simulate(task("a"))
+    assert run.play().ended
+    assert decide(run.state, run.now) == ()
+    run.take(EngineStarted(engine="another"))
+    assert run.turn() == ()
+
+
+def test_ready_tasks_are_assigned_in_the_order_of_the_plan() -> None:
+    run = simulate(task("zebra"), task("ant"))
+    run.turn(allowance=0)
+    commands = decide(run.state, run.now)
+    assert [command.task.name for command in commands if isinstance(command, Assign)] == ["zebra", "ant"]
+
+
+def test_failing_for_good_says_so_once() -> None:
+    run = simulate(task("a"), answer=answers(Outcome.CHECK_FAILED))
+    run.play()
+    assert len(run.of(TaskFailed)) == 1

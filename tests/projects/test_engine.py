@@ -1,0 +1,411 @@
+"""The engine on the embedded ports: it journals before it acts, and whatever vanishes it ends what it began."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from aios.naming import ANNOTATION_RETRY, agent_name, attempt_stream, queue_name
+from aios.projects.activity import ActivityLedger
+from aios.projects.steering import DELETED
+from aios.spec.agent import Agent, AgentSpec
+from aios.spec.base import Condition, ObjectMeta
+from aios.spec.project import Project, ProjectStatus
+from aios.spec.vocabulary import DeletionPolicy, Privacy, ProjectPhase, TaskPhase
+from aios.tasks.attempt_events import Claimed, Ended
+from aios.tasks.result import Outcome, Spend, TaskResult
+from aios.tasks.run_events import CancelRequested, Dispatched, EngineStarted, RunStarted
+from tests.projects.building import MODELS, build_project, build_team, task
+from tests.projects.laptop import Laptop
+from tests.projects.simulation import answers
+
+CHAIN = (task("a"), task("b", "a"), task("c", "b"))
+
+
+@pytest.fixture
+async def laptop(tmp_path: Path) -> AsyncIterator[Laptop]:
+    made = Laptop(tmp_path)
+    yield made
+    await made.close()
+
+
+def attempts_of(events: list[object]) -> list[tuple[str, int]]:
+    return [(event.task.name, event.attempt) for event in events if isinstance(event, Dispatched)]
+
+
+async def was_cancelled(laptop: Laptop, run: str) -> bool:
+    return any(isinstance(event, CancelRequested) for event in await laptop.events(run))
+
+
+async def was_claimed(laptop: Laptop, stream: str) -> bool:
+    return await laptop.journal.head(stream) > 0
+
+
+async def test_a_project_runs_to_its_end_and_its_status_mirrors_the_journal(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    spend = Spend(calls=2, input_tokens=10, output_tokens=5)
+    laptop.start_workers(lambda *_: TaskResult(outcome=Outcome.SUCCEEDED, spend=spend))
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    status = await laptop.ended(ref)
+    assert status.phase is ProjectPhase.SUCCEEDED
+    assert [(one.name, one.phase, one.member, one.model) for one in status.tasks] == [
+        (name, TaskPhase.SUCCEEDED, "developer", "local") for name in "abc"
+    ]
+    assert (status.calls, status.tokens) == (6, 45)
+    assert status.started_at is not None
+    assert status.ended_at is not None
+    assert attempts_of([*await laptop.events(status.id)]) == [("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_from_a_result_to_the_next_dispatch_it_takes_milliseconds(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    laptop.start_workers()
+    chain = [task("t0"), *(task(f"t{number}", f"t{number - 1}") for number in range(1, 10))]
+    ref = await laptop.apply(build_project("word-count", *chain))
+    await laptop.running(ref)
+    begun = time.monotonic()
+    await laptop.ended(ref)
+    # Ten tasks in a row; were a single bell missed, its sweep alone would take a second.
+    assert time.monotonic() - begun < 5.0
+
+
+async def test_a_project_the_operator_has_not_accepted_starts_nothing(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    project = build_project("word-count", *CHAIN)
+    await laptop.resources.apply(project)
+    refused = Condition(type="Ready", status="False", reason="TeamNotReady", observed_generation=1)
+    await laptop.resources.write_status(project.ref, ProjectStatus(observed_generation=1, conditions=(refused,)))
+    other = await laptop.apply(build_project("other", task("a")))
+    laptop.start_workers()
+    await laptop.ended(other)
+    assert not await laptop.journal.streams("runs/default/word-count/")
+
+
+async def test_a_killed_engine_is_replaced_and_nothing_is_done_twice(laptop: Laptop) -> None:
+    await laptop.prepare()
+    _, first = laptop.start_engine("first")
+    laptop.start_workers(delay=0.2)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    await laptop.stop(first)
+    laptop.start_engine("second")
+    status = await laptop.ended(ref)
+    assert status.phase is ProjectPhase.SUCCEEDED
+    events = await laptop.events(status.id)
+    assert attempts_of([*events]) == [("a", 1), ("b", 1), ("c", 1)]
+    assert [event.engine for event in events if isinstance(event, EngineStarted)] == ["first", "second"]
+
+
+async def test_results_are_found_although_no_bell_rings(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine(sweep_seconds=0.05)
+    laptop.start_workers(ring=False)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_a_lost_doorbell_is_rung_again(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine(sweep_seconds=0.05)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    queue = queue_name("default", "software", "developer")
+    async with laptop.broker.consume(queue) as thief:
+        stolen = await thief.receive(10.0)
+        assert stolen is not None
+        await stolen.ack()
+    laptop.start_workers()
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_queues_that_come_later_are_rung_later(laptop: Laptop) -> None:
+    await laptop.prepare(queues=False)
+    laptop.start_engine(sweep_seconds=0.05)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    await laptop.prepare()
+    laptop.start_workers()
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_bells_that_ring_twice_or_for_nothing_change_nothing(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    laptop.start_workers(delay=0.1)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    status = await laptop.running(ref)
+    for _ in range(20):
+        await laptop.ring(status.id, "a", 1)
+        await laptop.ring(status.id, "zoe", 7)
+        await laptop.ring("default/nobody/0", "a", 1)
+    status = await laptop.ended(ref)
+    assert attempts_of([*await laptop.events(status.id)]) == [("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_of_two_engines_one_has_the_run_and_the_other_lets_go(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine("first", sweep_seconds=0.05)
+    laptop.start_workers(delay=0.3)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    await laptop.running(ref)
+    laptop.start_engine("second", sweep_seconds=0.05)
+    status = await laptop.ended(ref)
+    events = await laptop.events(status.id)
+    assert attempts_of([*events]) == [("a", 1), ("b", 1), ("c", 1)]
+    assert [event.engine for event in events if isinstance(event, EngineStarted)] == ["first", "second"]
+
+
+async def test_a_run_that_another_engine_took_and_left_is_taken_back(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine("first", sweep_seconds=0.05, hands_off_seconds=0.5)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    run = (await laptop.running(ref)).id
+    _, second = laptop.start_engine("second", sweep_seconds=0.05, hands_off_seconds=0.5)
+
+    async def taken() -> bool:
+        return any(isinstance(event, EngineStarted) and event.engine == "second" for event in await laptop.events(run))
+
+    await laptop.eventually(taken)
+    await laptop.ring(run, "a", 1)  # the first one learns of it when it next has something to write
+    await laptop.stop(second)
+    laptop.start_workers()
+    status = await laptop.ended(ref)
+    assert attempts_of([*await laptop.events(status.id)]) == [("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_unchanged_yaml_and_a_recreated_project_start_nothing(laptop: Laptop) -> None:
+    await laptop.prepare()
+    _, engine = laptop.start_engine()
+    laptop.start_workers()
+    project = build_project("word-count", *CHAIN)
+    ref = await laptop.apply(project)
+    first = await laptop.ended(ref)
+    await laptop.resources.delete(ref)
+    await laptop.apply(project)
+    again = await laptop.ended(ref)
+    assert again == first
+    await laptop.stop(engine)
+    laptop.start_engine("second")
+    other = await laptop.apply(build_project("other", task("a")))
+    await laptop.ended(other)
+    assert await laptop.ended(ref) == first
+    assert sorted(laptop.started) == [("a", 1), ("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_a_project_deleted_midway_stops_and_goes_on_when_it_is_recreated(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    laptop.start_workers(delay=0.2)
+    project = build_project("word-count", *CHAIN)
+    ref = await laptop.apply(project)
+    run = (await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))).id
+    await laptop.resources.delete(ref)
+    await laptop.eventually(lambda: was_cancelled(laptop, run))
+    [cancelled] = [event for event in await laptop.events(run) if isinstance(event, CancelRequested)]
+    assert cancelled.reason == DELETED
+    await laptop.apply(project)
+    status = await laptop.until(ref, lambda one: one.phase is ProjectPhase.SUCCEEDED)
+    assert status.id == run
+
+
+async def test_cancel_stops_what_is_in_flight_and_fences_its_worker(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    laptop.start_workers(delay=30.0)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    stream = attempt_stream(status.id, "a", 1)
+    await laptop.eventually(lambda: was_claimed(laptop, stream))
+    await laptop.change(ref, cancel=True)
+    status = await laptop.ended(ref)
+    assert status.phase is ProjectPhase.CANCELLED
+    assert {one.phase for one in status.tasks} == {TaskPhase.CANCELLED}
+    kinds = [stored.data["kind"] for stored in await laptop.journal.read(stream)]
+    assert kinds == ["Claimed", "Ended"]
+
+
+async def test_a_result_that_was_there_before_cancel_is_the_result(laptop: Laptop) -> None:
+    await laptop.prepare()
+    _, engine = laptop.start_engine()
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    await laptop.stop(engine)
+    stream = attempt_stream(status.id, "a", 1)
+    await laptop.append(stream, 0, Claimed(epoch=1, worker="w"))
+    await laptop.append(stream, 1, Ended(result=TaskResult(outcome=Outcome.SUCCEEDED)))
+    await laptop.change(ref, cancel=True)
+    laptop.start_engine("second")
+    status = await laptop.ended(ref)
+    assert [one.phase for one in status.tasks] == [TaskPhase.SUCCEEDED, TaskPhase.CANCELLED, TaskPhase.CANCELLED]
+
+
+async def test_suspended_it_pauses_and_resumed_it_ends(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    ref = await laptop.apply(build_project("word-count", *CHAIN, suspend=True))
+    await laptop.until(ref, lambda status: status.phase is ProjectPhase.PAUSED)
+    laptop.start_workers()
+    await laptop.change(ref, suspend=False)
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_retry_repeats_what_failed_once_for_each_token(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    poisoned_once = answers(Outcome.POISONED, Outcome.SUCCEEDED)
+
+    def answer(name: str, attempt: int) -> TaskResult:
+        return poisoned_once(name, attempt) if name == "b" else TaskResult(outcome=Outcome.SUCCEEDED)
+
+    laptop.start_workers(answer)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    assert (await laptop.ended(ref)).phase is ProjectPhase.FAILED
+    await laptop.annotate(ref, ANNOTATION_RETRY, "token-1=b")
+    status = await laptop.until(ref, lambda status: status.phase is ProjectPhase.SUCCEEDED)
+    assert attempts_of([*await laptop.events(status.id)]) == [("a", 1), ("b", 1), ("b", 2), ("c", 1)]
+
+
+async def test_a_change_during_a_run_starts_the_next_when_this_one_is_finished(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    laptop.start_workers(delay=0.1)
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    first = await laptop.running(ref)
+    await laptop.change(ref, goal="Another goal.")
+    second = await laptop.ended(ref)
+    assert second.id != first.id
+    assert attempts_of([*await laptop.events(first.id)]) == [("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_a_change_during_a_run_cancels_it_when_the_project_says_so(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    first = await laptop.running(ref)
+    await laptop.change(ref, goal="Another goal.", on_change="Cancel")
+    await laptop.until(ref, lambda status: status.id != first.id and status.phase is ProjectPhase.RUNNING)
+    assert attempts_of([*await laptop.events(first.id)]) == [("a", 1)]
+
+
+async def test_a_restricted_task_with_only_cloud_models_waits_and_says_why(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    secret = task("secret", privacy="Restricted", member="architect")
+    ref = await laptop.apply(build_project("word-count", secret))
+    status = await laptop.until(ref, lambda status: bool(status.reason))
+    assert status.reason.startswith("secret waits: no model of architect may see Restricted data")
+    assert [one.phase for one in status.tasks] == [TaskPhase.WAITING]
+    cleared = {"models": ("local",), "clearance": Privacy.RESTRICTED}
+    members = tuple(
+        member.model_copy(update=cleared) if member.name == "architect" else member
+        for member in laptop.team.spec.members
+    )
+    await laptop.prepare(build_team(members=members))
+    status = await laptop.until(ref, lambda status: "capability" in status.reason)
+    assert "complexity 8 needs capability >= 8" in status.reason
+    local = MODELS[0].model_copy(update={"spec": MODELS[0].spec.model_copy(update={"capability": 8})})
+    await laptop.resources.apply(local)
+    laptop.start_workers()
+    assert (await laptop.ended(ref)).tasks[0].model == "local"
+
+
+async def test_no_more_attempts_fly_than_the_engine_may_have_and_every_project_gets_its_turn(laptop: Laptop) -> None:
+    await laptop.prepare()
+    wide = [task(f"t{number}") for number in range(6)]
+    refs = [await laptop.apply(build_project(name, *wide)) for name in ("one", "two", "three")]
+    laptop.start_engine(max_in_flight=3)
+    for ref in refs:
+        status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+        assert sum(one.phase is TaskPhase.RUNNING for one in status.tasks) == 1
+    laptop.start_workers()
+    assert {(await laptop.ended(ref)).phase for ref in refs} == {ProjectPhase.SUCCEEDED}
+
+
+async def test_a_member_scaled_to_zero_gets_no_task(laptop: Laptop) -> None:
+    await laptop.prepare()
+    meta = ObjectMeta(name=agent_name("software", "developer"))
+    await laptop.resources.apply(Agent(metadata=meta, spec=AgentSpec(team="software", member="developer", replicas=0)))
+    laptop.start_engine()
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    assert [one.member for one in status.tasks] == ["writer"]
+
+
+async def test_a_forgotten_project_leaves_no_stream_and_fences_its_workers(laptop: Laptop) -> None:
+    await laptop.prepare()
+    engine, _ = laptop.start_engine()
+    laptop.start_workers(delay=0.5)
+    kept = await laptop.apply(build_project("kept", task("a")))
+    ref = await laptop.apply(build_project("word-count", *CHAIN, deletion_policy=DeletionPolicy.DELETE))
+    await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    await engine.forget("default", "word-count")
+    await engine.forget("default", "word-count")
+    await laptop.resources.delete(ref)
+    await laptop.ended(kept)
+    for prefix in ("runs/", "attempts/", "mail/"):
+        assert not await laptop.journal.streams(f"{prefix}default/word-count/")
+    assert await laptop.journal.streams("runs/default/kept/")
+
+
+async def test_a_run_whose_project_went_while_no_engine_ran_is_cancelled(laptop: Laptop) -> None:
+    await laptop.prepare()
+    _, engine = laptop.start_engine()
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    run = (await laptop.running(ref)).id
+    await laptop.stop(engine)
+    await laptop.resources.delete(ref)
+    laptop.start_engine("second")
+    await laptop.eventually(lambda: was_cancelled(laptop, run))
+
+
+async def test_the_limits_of_the_team_reach_a_run_in_progress(laptop: Laptop) -> None:
+    await laptop.prepare(build_team(maxInFlight=1))
+    laptop.start_engine()
+    ref = await laptop.apply(build_project("word-count", task("a"), task("b")))
+    await laptop.running(ref)
+    await laptop.prepare(build_team(maxInFlight=2))
+    await laptop.until(ref, lambda status: [one.phase for one in status.tasks] == [TaskPhase.RUNNING] * 2)
+
+
+async def test_an_idle_engine_writes_nothing(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine(sweep_seconds=0.02)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    before = await laptop.project(ref)
+    await asyncio.sleep(0.3)  # fifteen sweeps, of which none has anything to say
+    assert await laptop.project(ref) == before
+    assert await laptop.journal.head(f"runs/{status.id}") == status.sequence
+
+
+async def test_agents_are_credited_with_what_they_did(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    spend = Spend(calls=1, input_tokens=10, output_tokens=5)
+    laptop.start_workers(lambda *_: TaskResult(outcome=Outcome.SUCCEEDED, spend=spend))
+    ledger = ActivityLedger(laptop.journal)
+    assert await ledger.read("default") == {}
+    ref = await laptop.apply(build_project("word-count", *CHAIN))
+    await laptop.ended(ref)
+    for _ in range(2):
+        activity = await ledger.read("default")
+        assert {name: (one.done, one.tokens) for name, one in activity.items()} == {"software-developer": (3, 45)}
+
+
+async def test_the_first_record_says_everything_that_was_asked(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine()
+    project: Project = build_project("word-count", *CHAIN, inputs={"language": "Python"})
+    ref = await laptop.apply(project)
+    status = await laptop.running(ref)
+    started = (await laptop.events(status.id))[0]
+    assert isinstance(started, RunStarted)
+    assert (started.run, started.inputs, started.members) == (
+        project.run_id,
+        {"language": "Python"},
+        ("architect", "developer", "writer"),
+    )

@@ -1,0 +1,24 @@
+"""Where tasks would go, before anything starts."""
+
+from aios.projects.preview import preview
+from aios.routing.candidates import NoRoute, Route
+from aios.spec.vocabulary import Strategy
+from aios.tasks.task import TaskKind
+from tests.projects.building import MODELS, build_project, build_team, task
+
+
+def test_stated_tasks_show_their_routes_and_who_waits() -> None:
+    project = build_project("word-count", task("a"), task("b", "a", privacy="Restricted", member="developer"))
+    (first, _, route), (_, need, waits) = preview(project, build_team(), MODELS)
+    assert first.name == "a"
+    assert isinstance(route, Route)
+    assert (route.member, route.model) == ("developer", "local")
+    assert isinstance(waits, NoRoute)
+    assert need.privacy == "Restricted"
+
+
+def test_a_supervisor_shows_its_planning_and_sequential_its_turns() -> None:
+    [(plan, _, route)] = preview(build_project(), build_team(), MODELS)
+    assert (plan.kind, isinstance(route, Route)) == (TaskKind.PLAN, True)
+    turns = preview(build_project(), build_team(strategy=Strategy.SEQUENTIAL), MODELS)
+    assert [one.name for one, _, _ in turns] == ["architect", "developer", "writer"]

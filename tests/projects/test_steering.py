@@ -1,0 +1,65 @@
+"""What the user's resources ask of a run that exists."""
+
+from datetime import UTC, datetime
+
+from aios.naming import ANNOTATION_RETRY
+from aios.projects.fold import fold
+from aios.projects.state import RunState
+from aios.projects.steering import DELETED, build_run_started, steer
+from aios.spec.project import Project
+from aios.spec.vocabulary import ProjectPhase
+from aios.tasks.run_events import CancelRequested, LimitsChanged, Resumed, RetryRequested, RunEnded, Suspended
+from tests.projects.building import build_project, build_team, task
+
+TEAM = build_team()
+PROJECT = build_project("word-count", task("a"))
+FRESH = fold([build_run_started(PROJECT, TEAM)])
+
+
+def asked(project: Project | None, state: RunState = FRESH) -> list[object]:
+    """Steering twice asks once: what was journalled is known."""
+    events = steer(state, project, TEAM, 1.0)
+    assert steer(fold(events, state), project, TEAM, 2.0) == ()
+    return [*events]
+
+
+def test_a_project_that_is_as_it_was_asks_nothing() -> None:
+    assert asked(PROJECT) == []
+
+
+def test_suspend_cancel_and_limits_are_told_once() -> None:
+    assert asked(build_project("word-count", task("a"), suspend=True)) == [Suspended(at=1.0)]
+    [cancel] = asked(build_project("word-count", task("a"), cancel=True))
+    assert isinstance(cancel, CancelRequested)
+    [limits] = asked(build_project("word-count", task("a"), timeout="5m"))
+    assert limits == LimitsChanged(at=1.0, max_attempts=3, max_in_flight=10, timeout=300.0)
+    paused = fold([Suspended(at=0.5)], FRESH)
+    assert asked(PROJECT, paused) == [Resumed(at=1.0)]
+
+
+def test_another_spec_cancels_only_when_on_change_says_so() -> None:
+    assert asked(build_project("word-count", task("b"))) == []
+    [event] = asked(build_project("word-count", task("b"), on_change="Cancel"))
+    assert isinstance(event, CancelRequested)
+
+
+def test_deletion_stops_the_run_whether_marked_or_gone() -> None:
+    marked = PROJECT.metadata.model_copy(update={"deletion_timestamp": datetime.now(UTC)})
+    for project in (None, PROJECT.model_copy(update={"metadata": marked})):
+        assert asked(project) == [CancelRequested(at=1.0, reason=DELETED)]
+
+
+def test_a_retry_names_its_tasks_and_is_answered_even_when_nothing_failed_yet() -> None:
+    meta = PROJECT.metadata.model_copy(update={"annotations": {ANNOTATION_RETRY: "t1=a, b"}})
+    assert asked(PROJECT.model_copy(update={"metadata": meta})) == [
+        RetryRequested(at=1.0, tasks=("a", "b"), token="t1")
+    ]
+
+
+def test_only_a_run_that_deletion_cut_off_goes_on_for_a_recreated_project() -> None:
+    end = RunEnded(phase=ProjectPhase.CANCELLED)
+    cut_off = fold([CancelRequested(reason=DELETED), end], FRESH)
+    [again] = asked(PROJECT, cut_off)
+    assert isinstance(again, RetryRequested)
+    assert asked(PROJECT, fold([CancelRequested(reason="by a person"), end], FRESH)) == []
+    assert asked(PROJECT, fold([RunEnded(phase=ProjectPhase.SUCCEEDED)], FRESH)) == []
