@@ -30,7 +30,8 @@ class Delivery(Protocol):
         ...
 
     async def nack(self, *, requeue: bool) -> None:
-        """Back to the queue, or to the dead letters."""
+        """Back to the queue, where it counts as one more delivery, or to the dead letters. Too late or twice: as
+        `ack`."""
         ...
 
 
@@ -38,7 +39,8 @@ class Consumer(Protocol):
     """A place at a queue."""
 
     async def receive(self, wait: float | None = None) -> Delivery | None:
-        """The next message, or None after `wait` seconds. One call is one free slot: no message is held for a
+        """The next message, or None after `wait` seconds or when the consumer was closed. A call that is cancelled
+        has taken nothing. One call is one free slot: no message is held for a
         consumer beyond the calls that wait, so a busy worker keeps nothing from an idle one."""
         ...
 
@@ -48,7 +50,8 @@ class Broker(Protocol):
 
     Promises: a publish that returned is durable and in a queue; an unsettled delivery comes back within
     `redelivery_seconds` after its consumer was closed, killed, or stopped answering; a message that was delivered
-    `delivery_limit` times without being settled goes to the dead letters. No order and no uniqueness are promised.
+    `delivery_limit` times (by default 50) without being settled goes to the dead letters. The bound on redelivery
+    holds while anybody consumes. No order and no uniqueness are promised.
     """
 
     @property

@@ -72,7 +72,8 @@ class Journal(Protocol):
     async def read(self, stream: str, after: int = 0, limit: int | None = None) -> Sequence[Stored]:
         """The records with `seq > after`, in order, at most `limit`. An unknown stream reads as empty.
 
-        After `compact`, records at or below the snapshot may be gone: read the snapshot first.
+        Raises CompactedError when some of them were compacted away: read the snapshot, then go on after its `seq`.
+        What is returned never has a hole, not even when a compaction comes between the two calls.
         """
         ...
 

@@ -18,7 +18,11 @@ class ObjectStore(Protocol):
 
     Promises: a put is atomic (readers see the old bytes or the new, whole) and durable when it returns; of racing
     conditional puts exactly one wins, across processes and hosts. After a lost reply a conditional put may report
-    PreconditionError although our bytes are there: callers put something unique into the bytes and read back.
+    PreconditionError although our bytes are there: callers put something unique into the bytes and read back. An
+    etag may be a digest: bytes that come back bring their etag back.
+
+    Keys are 1 to 1,024 bytes of UTF-8, non-empty segments joined by slashes, none of them `.` or `..`; every method
+    refuses others with ValueError. Keys that differ only in case need a file system that tells them apart.
     """
 
     async def put(self, key: str, data: bytes) -> str:

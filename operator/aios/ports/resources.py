@@ -29,7 +29,8 @@ class Resources(Protocol):
 
     async def apply(self, resource: Resource) -> None:
         """Make metadata (labels, annotations, owners, finalizers) and spec what `resource` says, as our manager.
-        A foreign manager of `spec.replicas` of an Agent keeps its value."""
+        A foreign manager of `spec.replicas` of an Agent keeps its value. Finalizers are only added: `remove_finalizer`
+        takes them away. The resource's status is not looked at. An object whose owners are all gone does not stay."""
         ...
 
     async def write_status(self, ref: Ref, status: AnyStatus) -> bool:
@@ -40,7 +41,14 @@ class Resources(Protocol):
         """Replace a Project's `status.run`; writes nothing when equal. False: no such object."""
         ...
 
-    async def remove_finalizer(self, ref: Ref, finalizer: str) -> None: ...
+    async def add_finalizer(self, ref: Ref, finalizer: str) -> None:
+        """Hold the object until `remove_finalizer`; writes nothing when it is there, or when the object is being
+        deleted or is gone. Touches nothing else: the spec stays its author's."""
+        ...
+
+    async def remove_finalizer(self, ref: Ref, finalizer: str) -> None:
+        """Let it go; writes nothing when the finalizer or the object is not there."""
+        ...
 
     async def delete(self, ref: Ref) -> None:
         """No error when it does not exist."""

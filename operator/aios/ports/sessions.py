@@ -12,7 +12,7 @@ class Sessions(Protocol):
         ...
 
     async def set(self, key: str, value: str, *, ttl: float) -> None:
-        """Write; `ttl` in seconds, > 0."""
+        """Write; `ttl` in seconds, > 0, else ValueError."""
         ...
 
     async def compare_and_set(self, key: str, expected: str | None, value: str, *, ttl: float) -> bool:

@@ -1,0 +1,59 @@
+"""Locks that die with their process: flock on a file beside what it guards.
+
+The kernel gives such a lock back whatever kills the holder, so there is nothing to clean up after a crash.
+"""
+
+import contextlib
+import fcntl
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from aios.errors import ServiceUnavailableError
+
+
+def try_lock(path: Path) -> int | None:
+    """The descriptor that holds the lock until it is closed; None when another holds it.
+
+    Taken on the file that stands at `path` now: if it was replaced or removed meanwhile, it is tried again.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_ino == path.stat().st_ino:
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def wait_for_lock(path: Path, *, patience: float) -> int:
+    """The descriptor that holds the lock until it is closed; blocks this thread up to `patience` seconds, then
+    raises ServiceUnavailableError."""
+    deadline = time.monotonic() + patience
+    pause = 0.0005
+    while (descriptor := try_lock(path)) is None:
+        if time.monotonic() > deadline:
+            raise ServiceUnavailableError(f"{path}: another process has held it for {patience:g} seconds")
+        time.sleep(random.uniform(0.0005, pause))
+        pause = min(pause * 1.5, 0.01)
+    return descriptor
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, patience: float) -> Iterator[None]:
+    """Hold the lock within the context; waits as `wait_for_lock` does."""
+    descriptor = wait_for_lock(path, patience=patience)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
