@@ -1,0 +1,79 @@
+"""Vigil: what runs beside an attempt's work. It renews the lease, and it ends the work when the claim is over.
+
+The lease is a courtesy that keeps the engine from ringing again; the watch is what makes a cancel quick. Neither is
+needed for safety: a claimant that misses both is refused at its next append.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from aios.agents.timings import Timings
+from aios.errors import ServiceUnavailableError
+from aios.models.attempt_log import AttemptLog
+from aios.ports.clock import Clock
+from aios.ports.journal import Journal
+from aios.ports.leases import Leases
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def leased(leases: Leases, name: str, holder: str, *, timings: Timings, clock: Clock) -> AsyncIterator[bool]:
+    """Hold the lease meanwhile; yields False, and does nothing, when somebody else holds it."""
+    if not await leases.acquire(name, holder, ttl=timings.lease_ttl):
+        yield False
+        return
+    renewal = asyncio.create_task(_renew(leases, name, holder, timings=timings, clock=clock))
+    try:
+        yield True
+    finally:
+        await _stop(renewal)
+        with contextlib.suppress(ServiceUnavailableError):
+            await leases.release(name, holder)
+
+
+async def _renew(leases: Leases, name: str, holder: str, *, timings: Timings, clock: Clock) -> None:
+    while True:
+        await clock.sleep(timings.lease_renewal)
+        with contextlib.suppress(ServiceUnavailableError):
+            await leases.acquire(name, holder, ttl=timings.lease_ttl)
+
+
+async def watched(
+    work: "asyncio.Task[None]", log: AttemptLog, journal: Journal, *, timings: Timings, clock: Clock
+) -> None:
+    """Wait for `work`; cancel it at once when anyone else writes into the attempt's stream.
+
+    Raises what `work` raises. When this is cancelled itself, so is `work`, and this returns after it.
+    """
+    watch = asyncio.create_task(_foreign(log, journal, timings=timings, clock=clock))
+    try:
+        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        fenced = not work.done()
+        await _stop(work)
+        await _stop(watch)
+    if watch.done() and not watch.cancelled():
+        watch.result()
+    if fenced:
+        logger.info("the claim is over: somebody else wrote into %s", log.stream)
+    elif not work.cancelled():
+        work.result()
+
+
+async def _foreign(log: AttemptLog, journal: Journal, *, timings: Timings, clock: Clock) -> None:
+    """Returns when there is a foreign record."""
+    while True:
+        with contextlib.suppress(ServiceUnavailableError):
+            if await log.foreign():
+                return
+            await journal.changed(timings.watch)
+        await clock.sleep(timings.watch_pause)
+
+
+async def _stop(task: "asyncio.Task[None]") -> None:
+    """Cancel and wait until it is gone; its error, if any, stays with it."""
+    task.cancel()
+    await asyncio.wait({task})

@@ -1,0 +1,304 @@
+"""AgentWorker: one replica of a member. It takes a doorbell, claims the attempt, works, and rings back.
+
+The order that survives kill -9 anywhere: Claimed, ack, the work's own records, HEAD, Ended, doorbell. A doorbell that
+is lost is found by the engine's sweep; one that rings twice finds the attempt ended or leased. Refuses to let the
+broker decide anything: losing its connection cancels no work, and no message says more than which attempt is meant.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from aios.agents.assignment import Assignment, Doorbell, StrayDoorbellError, read_assignment
+from aios.agents.attempt import Attempt, Means
+from aios.agents.heartbeat import Heartbeat
+from aios.agents.ports import AgentPorts
+from aios.agents.results import result
+from aios.agents.timings import Timings
+from aios.agents.vigil import leased, watched
+from aios.desired.nouns import WorkerConfig, WorkerModel
+from aios.errors import (
+    AiosError,
+    ConflictError,
+    DivergedError,
+    FencedError,
+    InDoubtError,
+    ModelCallError,
+    PrivacyError,
+    ServiceUnavailableError,
+    UnroutableError,
+)
+from aios.models.attempt_log import AttemptLog
+from aios.models.gate import Caller, Gate
+from aios.naming import attempt_lease, digest, engine_queue, message_id, queue_name, worker_session, workspace_prefix
+from aios.ports.broker import Consumer, Delivery, Message
+from aios.ports.chat_model import ChatModel
+from aios.ports.clock import Clock, SystemClock
+from aios.spec.prompts import PromptError
+from aios.spec.vocabulary import seconds
+from aios.tasks.attempt_events import Ended
+from aios.tasks.result import Outcome
+from aios.telemetry import ATTEMPT_SECONDS, ATTEMPTS_ENDED, COST, TOKENS, bound
+from aios.workspace.folder import remove
+from aios.workspace.store import Workspace
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+POISON_CLAIMS = 5
+"""Claims that ended without Ended before the attempt is called poisoned: it kills whoever works on it."""
+RINGS = 3
+
+_OUTCOMES: tuple[tuple[type[AiosError], Outcome], ...] = (
+    (PrivacyError, Outcome.OUTGREW_CLEARANCE),
+    (DivergedError, Outcome.DIVERGED),
+    (InDoubtError, Outcome.IN_DOUBT),
+    (ConflictError, Outcome.CONFLICT),
+    (ModelCallError, Outcome.MODEL_ERROR),
+    (PromptError, Outcome.MODEL_ERROR),
+)
+"""What ends an attempt. Any other error ends only this claim: the attempt is claimed again, until it is poisoned."""
+
+
+def preload() -> None:
+    """Import and compile what the first task needs (about a second). For a thread, while the process has time."""
+    from aios.agents.graph import compiled
+
+    compiled()
+
+
+class AgentWorker:
+    """One slot: it works on one attempt at a time."""
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        worker_id: str,
+        ports: AgentPorts,
+        chat: Callable[[WorkerModel], ChatModel],
+        *,
+        scratch: Path,
+        clock: Clock | None = None,
+        timings: Timings | None = None,
+    ) -> None:
+        """`scratch` is a local folder for working copies, which may be shared with other workers and may vanish."""
+        self._config = config
+        self._id = worker_id
+        self._ports = ports
+        self._chat = chat
+        self._scratch = scratch
+        self._clock = clock or SystemClock()
+        self._timings = timings or Timings()
+        session = worker_session(config.namespace, config.agent, worker_id)
+        self._heartbeat = Heartbeat(ports.sessions, session, timings=self._timings, clock=self._clock)
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Take and do tasks until `stop` is set; then finish the one in flight and return.
+
+        Calls `ready()` whenever it starts to listen. Services that are away are waited for. Cancelling it ends the
+        work in flight at once, without a record: the attempt is resumed by whoever claims it next.
+        """
+        queue = queue_name(self._config.namespace, self._config.team, self._config.member.name)
+        with bound(namespace=self._config.namespace, agent=self._config.agent, worker=self._id):
+            async with self._heartbeat.beating():
+                while not stop.is_set():
+                    try:
+                        async with self._ports.broker.consume(queue) as consumer:
+                            ready()
+                            await self._listen(consumer, stop)
+                    except (ServiceUnavailableError, UnroutableError) as error:
+                        logger.warning("queue %s: %s; trying again", queue, error)
+                        await _first(stop.wait(), self._clock.sleep(self._timings.outage))
+
+    async def _listen(self, consumer: Consumer, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            delivery = await _first(consumer.receive(), stop.wait())
+            if delivery is not None and not isinstance(delivery, bool):
+                await self._serve(delivery)
+
+    async def _serve(self, delivery: Delivery) -> None:
+        """See one doorbell through. Only errors of the broker itself pass."""
+        try:
+            bell = Doorbell.from_body(delivery.message.body)
+            with bound(run=bell.run, task=bell.task, attempt=str(bell.attempt)):
+                await self._answer(bell, delivery)
+        except StrayDoorbellError as error:
+            logger.warning("dropped a doorbell: %s", error)
+            await delivery.ack()
+        except FencedError as error:
+            logger.info("%s", error)
+            await delivery.ack()
+        except ServiceUnavailableError as error:
+            logger.warning("a service is away: %s", error)
+            await delivery.nack(requeue=True)
+            await self._clock.sleep(self._timings.outage)
+        except Exception:  # a defect ends this claim, is logged, and becomes POISONED if it repeats
+            logger.exception("the attempt was given up; it will be claimed again")
+            await delivery.ack()
+
+    async def _answer(self, bell: Doorbell, delivery: Delivery) -> None:
+        log = await AttemptLog.open(self._ports.journal, bell.stream, sleep=self._clock.sleep)
+        if log.ended is not None:
+            await self._ring(bell)
+            await delivery.ack()
+            return
+        assignment = await read_assignment(self._ports.journal, bell)
+        lease = attempt_lease(bell.run, bell.task, bell.attempt)
+        async with leased(self._ports.leases, lease, self._id, timings=self._timings, clock=self._clock) as mine:
+            if not mine:
+                await delivery.ack()
+                return
+            if log.claims >= POISON_CLAIMS and log.intent is None:
+                await log.append(
+                    Ended(result=result(log, Outcome.POISONED, self._poisoned(log), kind=assignment.task.kind))
+                )
+                await delivery.ack()
+            else:
+                epoch = await log.claim(self._id)
+                await delivery.ack()
+                await self._work(assignment, log, epoch)
+            await self._conclude(bell, log)
+
+    def _poisoned(self, log: AttemptLog) -> str:
+        return (
+            f"{log.claims} workers started this attempt and none ended it; the last records are in {log.stream}, "
+            "the reason in the workers' logs"
+        )
+
+    async def _work(self, assignment: Assignment, log: AttemptLog, epoch: int) -> None:
+        bell = assignment.bell
+        logger.info("attempt claimed, epoch %d, model %s", epoch, assignment.model)
+        await self._heartbeat.show(f"{assignment.project}/{bell.task}")
+        try:
+            async with self._folder(log.stream, epoch) as folder:
+                work = asyncio.create_task(self._attempt(assignment, log, folder))
+                await watched(work, log, self._ports.journal, timings=self._timings, clock=self._clock)
+        finally:
+            await self._heartbeat.show("")
+
+    async def _attempt(self, assignment: Assignment, log: AttemptLog, folder: Path) -> None:
+        """Work until Ended is recorded."""
+        model = next((model for model in self._config.models if model.name == assignment.model), None)
+        if model is None:
+            message = f"this worker has no model {assignment.model!r}: the team has changed since the task was routed"
+            await log.append(Ended(result=result(log, Outcome.MODEL_ERROR, message, kind=assignment.task.kind)))
+            return
+        limit = asyncio.timeout(seconds(self._config.limits.task_timeout))
+        attempt = Attempt(self._means(assignment, model, log, folder, limit), log)
+        try:
+            async with limit:
+                await self._phases(attempt)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            await attempt.end(
+                Outcome.TIMED_OUT, f"not finished within {self._config.limits.task_timeout} (taskTimeout)"
+            )
+        except tuple(kind for kind, _ in _OUTCOMES) as error:
+            outcome = next(outcome for kind, outcome in _OUTCOMES if isinstance(error, kind))
+            await attempt.end(outcome, str(error))
+
+    async def _phases(self, attempt: Attempt) -> None:
+        if attempt.log.intent is not None:
+            await (
+                attempt.finish()
+            )  # a claimant before us was about to move HEAD: nothing is left but to roll it forward
+            return
+        await asyncio.to_thread(preload)
+        from aios.agents.graph import run
+
+        await run(attempt, self._ports.sessions)
+
+    def _means(
+        self, assignment: Assignment, model: WorkerModel, log: AttemptLog, folder: Path, limit: asyncio.Timeout
+    ) -> Means:
+        caller = Caller(
+            key=assignment.bell.key,
+            member=self._config.member.name,
+            clearance=self._config.member.clearance,
+            model=model.name,
+            spec=model.spec,
+            on_in_doubt=self._config.limits.on_in_doubt,
+        )
+        return Means(
+            config=self._config,
+            assignment=assignment,
+            ports=self._ports,
+            workspace=Workspace(
+                self._ports.objects,
+                workspace_prefix(assignment.namespace, assignment.project),
+                sleep=self._clock.sleep,
+            ),
+            caller=caller,
+            gate=Gate(log, self._chat(model), caller, self._clock),
+            clock=self._clock,
+            folder=folder / "files",
+            committing=lambda: _lift(limit),
+        )
+
+    @contextlib.asynccontextmanager
+    async def _folder(self, stream: str, epoch: int) -> AsyncIterator[Path]:
+        """A folder of this claim's own, so that a zombie on the same machine writes into another; what earlier claims
+        left behind is swept."""
+        name = digest(stream)[:16]
+        await asyncio.to_thread(_sweep, self._scratch, name)
+        folder = self._scratch / f"{name}-{epoch}"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(remove, folder)
+
+    async def _conclude(self, bell: Doorbell, log: AttemptLog) -> None:
+        """Ring if the attempt is over; if not, it is somebody else's or will be claimed again."""
+        if log.ended is None:
+            return
+        ended = log.ended.result
+        logger.info("attempt ended: %s", ended.outcome)
+        ATTEMPTS_ENDED.labels(outcome=ended.outcome).inc()
+        ATTEMPT_SECONDS.observe(ended.seconds)
+        TOKENS.labels(direction="input").inc(ended.spend.input_tokens)
+        TOKENS.labels(direction="output").inc(ended.spend.output_tokens)
+        COST.inc(float(ended.spend.cost))
+        await self._ring(bell)
+
+    async def _ring(self, bell: Doorbell) -> None:
+        """Tell the engine; if the broker stays away, its sweep finds the end."""
+        message = Message(message_id(bell.run, bell.task, bell.attempt, "ended"), bell.body)
+        for _ in range(RINGS):
+            try:
+                await self._ports.broker.publish(engine_queue(self._config.namespace), message)
+            except (ServiceUnavailableError, UnroutableError) as error:
+                logger.warning("could not ring the engine: %s", error)
+                await self._clock.sleep(self._timings.outage)
+            else:
+                return
+
+
+def _lift(limit: asyncio.Timeout) -> None:
+    """From here on the timeout must not strike. Raises TimeoutError if it just has."""
+    if limit.expired():
+        raise TimeoutError
+    limit.reschedule(None)
+
+
+def _sweep(scratch: Path, name: str) -> None:
+    for left in scratch.glob(f"{name}-*"):
+        remove(left)
+
+
+async def _first(one: Awaitable[A], other: Awaitable[B]) -> A | B:
+    """The result of whichever is ready first (`one`, if both are); the other is cancelled."""
+    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else tasks[1].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -1,0 +1,59 @@
+"""The folder an attempt works in: made from a manifest when it is first needed, recorded as a manifest after changes.
+
+What the folder holds is never the truth; the last recorded manifest is. Refuses to put a file on disk that the member
+and its model are not cleared for: a command could read it. Such files stay in the manifest, unseen and unchanged.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aios.spec.vocabulary import Privacy
+from aios.workspace.manifest import FileEntry, Manifest
+from aios.workspace.paths import UnsafePathError
+from aios.workspace.store import Workspace
+
+
+class WorkingCopy:
+    """One attempt's files. `folder` belongs to it alone."""
+
+    def __init__(self, workspace: Workspace, folder: Path, *, manifest: Manifest, may_see: Callable[[Privacy], bool]):
+        self._workspace = workspace
+        self._folder = folder
+        self._may_see = may_see
+        self._open = False
+        self.manifest = manifest
+        """What is recorded, with the files that stay unseen."""
+
+    @property
+    def visible(self) -> Manifest:
+        """The files that are put on disk."""
+        return Manifest({path: entry for path, entry in self.manifest.files.items() if self._may_see(entry.privacy)})
+
+    async def open(self) -> Path:
+        """The folder, holding the visible files; made anew if somebody took it away."""
+        if not self._open or not self._folder.is_dir():
+            await self._workspace.checkout(self.visible, self._folder)
+            self._open = True
+        return self._folder
+
+    async def read(self, entry: FileEntry) -> bytes:
+        """A recorded file's bytes."""
+        return await self._workspace.read(entry)
+
+    async def keep(self, label: Privacy) -> None:
+        """Record what the folder holds now; changed files carry `label`.
+
+        Raises UnsafePathError and WorkspaceLimitError when it cannot be kept; then undo.
+        """
+        visible = self.visible
+        hidden = {path: entry for path, entry in self.manifest.files.items() if path not in visible.files}
+        found = await self._workspace.snapshot(await self.open(), base=visible, label=label)
+        for path in sorted(hidden.keys() & found.files.keys()):
+            raise UnsafePathError(f"{path!r} exists and holds {hidden[path].privacy} data: choose another name")
+        if hidden:
+            found = await self._workspace.store(Manifest({**found.files, **hidden}))
+        self.manifest = found
+
+    def undo(self) -> None:
+        """Give up what the folder holds: whoever needs it next gets the recorded files."""
+        self._open = False

@@ -1,0 +1,142 @@
+"""The gate: no model call leaves but through here, and none that is recorded leaves again.
+
+In order: the label is within the model's and the member's clearance; a recorded answer is given from the record; a
+call in doubt is counted and retried or parked; CallStarted with the worst case is durable; the provider; CallFinished.
+Refuses to send anything that differs from what the record says was asked.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from aios.errors import DivergedError, InDoubtError, ModelCallError, PrivacyError
+from aios.models.attempt_log import AttemptLog
+from aios.models.cost import cost, spelled, worst_case
+from aios.naming import digest
+from aios.ports.chat_model import ChatModel, ChatRequest
+from aios.ports.clock import Clock
+from aios.spec.model import ModelSpec
+from aios.spec.vocabulary import Locality, OnInDoubt, Privacy
+from aios.tasks.attempt_events import CallFinished, CallStarted, Reply, ToolCall
+from aios.tasks.retry import backoff_seconds
+
+MAX_TRIES = 4
+"""Tries of one step that the provider may fail transiently, over all claims of the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks which model. `key` names the attempt (run/task/attempt); each call adds its step and number."""
+
+    key: str
+    member: str
+    clearance: Privacy
+    model: str
+    spec: ModelSpec
+    on_in_doubt: OnInDoubt = OnInDoubt.RETRY
+
+    def may_see(self, label: Privacy) -> bool:
+        """Whether member and model are both cleared for `label`. Restricted data never goes to a Cloud model, even if
+        somebody stated such a clearance."""
+        if label is Privacy.RESTRICTED and self.spec.effective_locality is Locality.CLOUD:
+            return False
+        return self.clearance.permits(label) and self.spec.effective_clearance.permits(label)
+
+
+class Gate:
+    """Calls one model for one attempt."""
+
+    def __init__(self, log: AttemptLog, chat: ChatModel, caller: Caller, clock: Clock) -> None:
+        self._log = log
+        self._chat = chat
+        self._caller = caller
+        self._clock = clock
+
+    async def call(self, step: int, request: ChatRequest, label: Privacy) -> Reply:
+        """The answer to `request`, whose strictest piece of data carries `label`.
+
+        Raises PrivacyError before anything leaves; DivergedError when the record holds another question;
+        InDoubtError when an earlier call may have been charged and the team's limits say Park; ModelCallError when
+        the provider refuses, or failed transiently MAX_TRIES times; FencedError when the attempt is somebody else's.
+        """
+        self._check_privacy(label)
+        asked = digest([self._caller.model, spelled(request)])
+        recorded = self._recorded(step, asked)
+        if recorded is not None:
+            return recorded
+        self._check_doubt(step)
+        return await self._ask(step, request, asked)
+
+    def _check_privacy(self, label: Privacy) -> None:
+        caller = self._caller
+        if not caller.may_see(label):
+            raise PrivacyError(
+                f"{caller.key}: the work now holds {label} data; member {caller.member} is cleared for "
+                f"{caller.clearance}, model {caller.model} ({caller.spec.effective_locality}) for "
+                f"{caller.spec.effective_clearance}. Nothing was sent."
+            )
+
+    def _recorded(self, step: int, asked: str) -> Reply | None:
+        """The answer on record. Raises what the record says was raised."""
+        for started in self._log.calls(step):
+            if started.digest != asked:
+                raise DivergedError(
+                    f"{self._log.stream}: step {step} is recorded with request {started.digest[:12]}, now it would be "
+                    f"{asked[:12]}; the team's tools or models, or AIOS itself, changed while the attempt was stopped. "
+                    "`aios retry` starts the task anew."
+                )
+        for finished in self._log.finished(step):
+            if finished.reply is not None:
+                return finished.reply
+            if not finished.transient:
+                raise ModelCallError(finished.error, transient=False)
+        return None
+
+    def _check_doubt(self, step: int) -> None:
+        doubtful = [call for call in self._log.in_doubt() if call.step == step]
+        if doubtful and self._caller.on_in_doubt is OnInDoubt.PARK:
+            raise InDoubtError(
+                f"{self._caller.key}/{step}: a call to {self._caller.model} was started and its answer never recorded; "
+                f"it may have been charged up to ${doubtful[-1].worst_case}. limits.onInDoubt is Park."
+            )
+
+    async def _ask(self, step: int, request: ChatRequest, asked: str) -> Reply:
+        while True:
+            failures = len(self._log.finished(step))
+            if failures >= MAX_TRIES:
+                raise ModelCallError(self._log.finished(step)[-1].error, transient=True)
+            if failures:
+                await self._clock.sleep(backoff_seconds(f"{self._caller.key}/{step}", failures))
+            finished = await self._try(step, request, asked)
+            if finished.reply is not None:
+                return finished.reply
+            if not finished.transient:
+                raise ModelCallError(finished.error, transient=False)
+
+    async def _try(self, step: int, request: ChatRequest, asked: str) -> CallFinished:
+        """One request on the wire between its two records."""
+        number = len(self._log.calls(step)) + 1
+        limit = worst_case(request, self._caller.spec)
+        await self._log.append(CallStarted(step=step, number=number, digest=asked, worst_case=limit))
+        try:
+            reply = await self._chat.chat(replace(request, key=f"{self._caller.key}/{step}/{number}"))
+        except ModelCallError as error:
+            finished = CallFinished(
+                step=step, number=number, error=str(error), transient=error.transient, cost=Decimal(0)
+            )
+        else:
+            spent = cost(reply.usage, self._caller.spec)
+            finished = CallFinished(step=step, number=number, reply=_distinct(reply, step), cost=spent)
+        await self._log.append(finished)
+        return finished
+
+
+def _distinct(reply: Reply, step: int) -> Reply:
+    """The reply with tool call ids that are present and differ, as the record of their answers needs them."""
+    ids = [call.id for call in reply.tool_calls]
+    if all(ids) and len(set(ids)) == len(ids):
+        return reply
+    calls = tuple(
+        ToolCall(id=f"call-{step}-{index}", name=call.name, args=call.args)
+        for index, call in enumerate(reply.tool_calls)
+    )
+    return reply.model_copy(update={"tool_calls": calls})

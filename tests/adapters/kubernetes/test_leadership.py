@@ -1,0 +1,124 @@
+"""One acts at a time; nobody's wall clock is believed."""
+
+import copy
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from aios.adapters.kubernetes.api import Api, ConflictingWriteError, Manifest
+from aios.adapters.kubernetes.leadership import DURATION, GIVE_UP_AFTER, Leadership, LeadershipLostError
+from aios.errors import ServiceUnavailableError
+
+
+class LeaseStore:
+    """The three calls that a Lease needs, with an API server's optimistic locking."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] | None = None
+        self.version = 0
+        self.is_away = False
+
+    async def get(self, _kind: str, _namespace: str, _name: str) -> Manifest | None:
+        if self.is_away:
+            raise ServiceUnavailableError("away")
+        return copy.deepcopy(self.lease)
+
+    async def create(self, manifest: Manifest) -> None:
+        if self.lease is not None:
+            raise ConflictingWriteError("exists")
+        self._store(manifest)
+
+    async def replace(self, manifest: Manifest) -> None:
+        if manifest["metadata"]["resourceVersion"] != str(self.version):
+            raise ConflictingWriteError("changed")
+        self._store(manifest)
+
+    def _store(self, manifest: Manifest) -> None:
+        self.version += 1
+        stored = copy.deepcopy(dict(manifest))
+        stored["metadata"]["resourceVersion"] = str(self.version)
+        self.lease = stored
+
+    @property
+    def holder(self) -> str:
+        return str(self.lease["spec"]["holderIdentity"]) if self.lease else ""
+
+
+class StepClock:
+    """Sleeping is what makes time pass; `meanwhile` is called at each step."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.meanwhile: list[Any] = []
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def now(self) -> datetime:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
+
+
+def contender(store: LeaseStore, clock: StepClock, identity: str) -> Leadership:
+    return Leadership(cast("Api", store), clock, namespace="n", name="aios-operator", identity=identity)
+
+
+async def test_the_first_one_acts_and_the_second_waits_until_it_has_not_been_heard_of_for_a_whole_duration() -> None:
+    store, clock = LeaseStore(), StepClock()
+    await contender(store, clock, "one").acquire()
+    began = clock.time
+    await contender(store, clock, "two").acquire()
+    assert store.holder == "two"
+    assert clock.time - began > DURATION
+
+
+async def test_a_holder_that_renews_is_never_replaced() -> None:
+    store, clock, slow = LeaseStore(), StepClock(), StepClock()
+    one, two = contender(store, clock, "one"), contender(store, slow, "two")
+    await one.acquire()
+    slow.meanwhile = [one.acquire for _ in range(40)]
+
+    async def give_up() -> None:
+        raise TimeoutError
+
+    slow.meanwhile.append(give_up)
+    with pytest.raises(TimeoutError):
+        await two.acquire()
+    assert slow.time > 4 * DURATION
+    assert store.holder == "one"
+
+
+async def test_a_released_lease_is_taken_at_once() -> None:
+    store, clock = LeaseStore(), StepClock()
+    one = contender(store, clock, "one")
+    await one.acquire()
+    await one.release()
+    await contender(store, clock, "two").acquire()
+    assert (store.holder, clock.time) == ("two", 0.0)
+    await one.release()
+    assert store.holder == "two"
+
+
+async def test_a_holder_that_was_replaced_stops() -> None:
+    store, clock = LeaseStore(), StepClock()
+    one = contender(store, clock, "one")
+    await one.acquire()
+    await one.release()
+    await contender(store, clock, "two").acquire()
+    with pytest.raises(LeadershipLostError, match="another operator holds"):
+        await one.hold()
+
+
+async def test_a_holder_that_cannot_renew_stops_before_another_may_start() -> None:
+    store, clock = LeaseStore(), StepClock()
+    one = contender(store, clock, "one")
+    await one.acquire()
+    store.is_away = True
+    with pytest.raises(LeadershipLostError, match="could not be renewed"):
+        await one.hold()
+    assert GIVE_UP_AFTER < clock.time < DURATION

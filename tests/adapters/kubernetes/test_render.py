@@ -1,0 +1,104 @@
+"""Workers as Kubernetes objects: golden YAML, and a truth table of who may reach what."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import walk_tree
+
+from aios.adapters.kubernetes.api import Manifest
+from aios.adapters.kubernetes.render import Owner, PodSettings, config_map_name, config_text, render
+from aios.desired.build import build_workers
+from aios.desired.nouns import Worker, WorkerConfig
+from tests.desired.building import PRICES, lookup, member, model, team
+
+GOLDEN = Path(__file__).parent / "golden"
+SETTINGS = PodSettings(image="aios:1.2.3")
+OWNER = Owner("aios.dev/v1alpha1", "software-developer", "uid-of-the-agent")
+CLOUD = model("strong", locality="Cloud", prices=PRICES)
+LOCAL = model("local")
+
+
+def worker(**fields: Any) -> Worker:
+    return build_workers(team(member(**fields), limits={"taskTimeout": "90s"}), lookup(CLOUD, LOCAL))[0]
+
+
+def manifest(kind: str, of: Worker) -> Manifest:
+    return next(found for found in render(of, SETTINGS, OWNER) if found["kind"] == kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("local", {"replicas": 2}),
+        ("cloud", {"models": ["local", "strong"]}),
+        ("restricted", {"clearance": "Restricted"}),
+    ],
+)
+def test_manifests_are_as_reviewed(name: str, fields: dict[str, Any], update_golden: bool) -> None:
+    yaml = YAML()
+    yaml.width = 1000
+    text = io.StringIO()
+    manifests = json.loads(json.dumps(render(worker(**fields), SETTINGS, OWNER)))
+    walk_tree(manifests)  # text of several lines stands as such
+    yaml.dump_all(manifests, text)
+    path = GOLDEN / f"{name}.yaml"
+    if update_golden:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.getvalue())
+    assert text.getvalue() == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("fields", "internet"),
+    [
+        ({"models": ["local"]}, False),
+        ({"models": ["strong"]}, True),
+        ({"models": ["local", "strong"]}, True),
+        ({"models": ["local"], "clearance": "Restricted"}, False),
+        # A rule refuses this team; if it ever slipped through, the network still would not let it out.
+        ({"models": ["local", "strong"], "clearance": "Restricted"}, False),
+    ],
+)
+def test_only_who_needs_a_cloud_model_and_never_who_sees_restricted_data_reaches_the_internet(
+    fields: dict[str, Any], internet: bool
+) -> None:
+    policy = manifest("NetworkPolicy", worker(**fields))["spec"]
+    blocks = [peer for rule in policy["egress"] for peer in rule["to"] if "ipBlock" in peer]
+    assert bool(blocks) == internet
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert all(rule["to"] for rule in policy["egress"]), "a rule without `to` would allow everything"
+    assert policy["podSelector"]["matchLabels"] == manifest("Deployment", worker())["spec"]["selector"]["matchLabels"]
+
+
+def test_a_pod_is_given_time_to_finish_its_task() -> None:
+    pod = manifest("Deployment", worker())["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == 120
+
+
+def test_the_configuration_file_is_what_the_worker_reads_and_its_name_is_its_digest() -> None:
+    made = worker(models=["local", "strong"], replicas=7)
+    read = WorkerConfig.model_validate_json(config_text(made.config))
+    assert read.digest == made.config.digest
+    assert read.digest.startswith(config_map_name(made).rpartition("-")[2])
+
+
+def test_scaling_changes_nothing_but_the_deployment() -> None:
+    two, five = (render(worker(replicas=replicas), SETTINGS, OWNER) for replicas in (2, 5))
+    assert [left["kind"] for left, right in zip(two, five, strict=True) if left != right] == ["Deployment"]
+
+
+def test_another_configuration_is_another_config_map_and_another_template() -> None:
+    one, two = worker(), worker(prompt="Work harder.")
+    assert config_map_name(one) != config_map_name(two)
+    templates = [manifest("Deployment", made)["spec"]["template"] for made in (one, two)]
+    assert templates[0] != templates[1]
+
+
+def test_everything_is_owned_by_the_agent() -> None:
+    for found in render(worker(), SETTINGS, OWNER):
+        owner = found["metadata"]["ownerReferences"][0]
+        assert (owner["kind"], owner["uid"], owner["controller"]) == ("Agent", "uid-of-the-agent", True)

@@ -1,0 +1,346 @@
+"""A worker on the laptop's twins: what it records, what it refuses, and how every kind of attempt ends."""
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from aios.agents.worker import POISON_CLAIMS
+from aios.errors import ModelCallError
+from aios.naming import attempt_lease, attempt_stream, worker_session
+from aios.ports.chat_model import ChatRequest
+from aios.ports.journal import Record
+from aios.spec.team import Limits
+from aios.spec.vocabulary import Privacy
+from aios.tasks.attempt_events import Claimed, Ended, Inputs
+from aios.tasks.result import Outcome, TaskResult
+from aios.tasks.task import TaskKind
+from tests.agents.stage import RUN, TASK, FakeModel, Stage, call, reply
+
+WRITE = reply("I write it.", call("write_file", path="count.py", content="def count(t):\n    return len(t.split())\n"))
+DONE = reply("It is done.")
+
+
+async def test_a_task_is_done_committed_and_told(stage: Stage) -> None:
+    await stage.dispatch(TASK.model_copy(update={"outputs": ("*.py",)}))
+    result = await stage.play(FakeModel([WRITE, DONE]))
+    assert (result.outcome, result.text, result.files) == (Outcome.SUCCEEDED, "It is done.", ("count.py",))
+    assert (result.spend.calls, result.spend.input_tokens, result.spend.in_doubt) == (2, 200, 0)
+    assert "len(t.split())" in (await stage.files())["count.py"]
+    head = await stage.workspace.head()
+    assert result.commit == head.commit
+    assert await stage.kinds() == [
+        *("Claimed", "Inputs", "CallStarted", "CallFinished", "ToolDone", "CallStarted", "CallFinished"),
+        *("Checked", "CommitIntended", "Ended"),
+    ]
+    assert not list((stage.place / "scratch").iterdir())
+
+
+async def test_a_task_that_changes_nothing_commits_nothing(stage: Stage) -> None:
+    await stage.dispatch()
+    result = await stage.play(FakeModel([DONE]))
+    assert (result.outcome, result.commit, result.files) == (Outcome.SUCCEEDED, "", ())
+    assert (await stage.workspace.head()).sequence == 0
+
+
+async def test_a_failed_check_ends_the_attempt_says_why_and_commits_nothing(stage: Stage) -> None:
+    await stage.dispatch(TASK.model_copy(update={"check": ("python3", "-c", "print('two is not one'); exit(1)")}))
+    result = await stage.play(FakeModel([WRITE, DONE]))
+    assert result.outcome is Outcome.CHECK_FAILED
+    assert result.message.splitlines()[0].startswith("failed check: python3 -c")
+    assert result.message.splitlines()[0].endswith("(exit 1)")
+    assert "two is not one" in result.message
+    assert await stage.files() == {}
+
+
+async def test_the_check_runs_on_the_files_and_leaves_nothing_of_its_own(stage: Stage) -> None:
+    program = "import count; open('left', 'w').write('x'); assert count.count('a b') == 2"
+    await stage.dispatch(TASK.model_copy(update={"check": ("python3", "-c", program)}))
+    result = await stage.play(FakeModel([WRITE, DONE]))
+    assert (result.outcome, result.message) == (Outcome.SUCCEEDED, "")
+    assert sorted(await stage.files()) == ["count.py"]
+
+
+async def test_missing_outputs_are_named(stage: Stage) -> None:
+    await stage.dispatch(TASK.model_copy(update={"outputs": ("count.py", "test_*.py")}))
+    result = await stage.play(FakeModel([WRITE, DONE]))
+    assert (result.outcome, result.message) == (Outcome.OUTPUTS_MISSING, "missing: test_*.py")
+
+
+async def test_feedback_reaches_the_next_attempt(stage: Stage) -> None:
+    await stage.dispatch(attempt=2, feedback="failed check: exit 1")
+    model = FakeModel([DONE])
+    await stage.play(model, attempt=2)
+    assert "failed check: exit 1" in model.asked[0].messages[1].text
+    assert model.asked[0].labels == {"member": "developer", "task": "implement", "attempt": "2", "turn": "0"}
+
+
+async def test_steps_are_bounded(stage: Stage) -> None:
+    stage.limits = Limits(max_steps=3)
+    await stage.dispatch()
+    model = FakeModel([WRITE] * 10)
+    result = await stage.play(model)
+    assert (result.outcome, len(model.asked)) == (Outcome.STEPS_EXHAUSTED, 3)
+    assert await stage.files() == {}
+
+
+async def test_a_task_past_its_time_ends_and_nothing_of_it_survives(stage: Stage) -> None:
+    stage.limits = Limits(task_timeout="1500ms")
+    await stage.dispatch()
+    program = "import subprocess; subprocess.run(['sleep', '631'], start_new_session=True)"
+    result = await stage.play(FakeModel([reply("", call("run_command", command=["python3", "-c", program]))]))
+    assert (result.outcome, result.message) == (Outcome.TIMED_OUT, "not finished within 1500ms (taskTimeout)")
+    assert "sleep 631" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+async def test_a_model_that_refuses_ends_the_attempt_with_its_words(stage: Stage) -> None:
+    await stage.dispatch()
+    result = await stage.play(FakeModel([ModelCallError("no such model", transient=False)]))
+    assert (result.outcome, result.message) == (Outcome.MODEL_ERROR, "no such model")
+
+
+async def test_a_prompt_that_cannot_be_rendered_ends_the_attempt(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"prompt": "You write {{ inputs.colour }}."})
+    await stage.dispatch()
+    model = FakeModel([DONE])
+    result = await stage.play(model)
+    assert result.outcome is Outcome.MODEL_ERROR
+    assert "colour" in result.message
+    assert model.asked == []
+
+
+async def test_a_plan_is_handed_on_word_for_word(stage: Stage) -> None:
+    await stage.dispatch(TASK.model_copy(update={"name": "plan", "kind": TaskKind.PLAN}))
+    plan = '```json\n{"tasks": []}\n```' + " " * 20_000
+    model = FakeModel([reply(plan)])
+    result = await stage.play(model, task=TASK.model_copy(update={"name": "plan"}))
+    assert result.text == plan
+    assert '{"tasks": [' in model.asked[0].messages[1].text
+
+
+async def test_two_tasks_that_change_one_file_conflict_and_other_files_are_kept(stage: Stage) -> None:
+    await stage.put({"count.py": "old"})
+    await stage.dispatch()
+
+    async def meanwhile(request: ChatRequest) -> None:
+        if request.labels["turn"] == "1":
+            await stage.put({"count.py": "theirs", "other.py": "kept"})
+
+    result = await stage.play(FakeModel([WRITE, DONE], during=meanwhile))
+    assert (result.outcome, result.message) == (Outcome.CONFLICT, "changed by another task meanwhile: count.py")
+    assert await stage.files() == {"count.py": "theirs", "other.py": "kept"}
+
+
+async def test_an_ended_attempt_only_rings_again(stage: Stage) -> None:
+    await stage.dispatch()
+    await stage.play(FakeModel([DONE]))
+    before = await stage.kinds()
+    await stage.ring()
+    model = FakeModel([DONE])
+    assert (await stage.play(model, "w2")).outcome is Outcome.SUCCEEDED
+    assert (model.asked, await stage.kinds()) == ([], before)
+
+
+async def test_an_attempt_that_somebody_else_leases_is_left_alone(stage: Stage) -> None:
+    await stage.ports.leases.acquire(attempt_lease(RUN, "implement", 1), "another", ttl=60)
+    await stage.dispatch()
+    model = FakeModel([DONE])
+    async with stage.running(stage.worker(model)):
+        await stage.taken()
+    assert (model.asked, await stage.kinds()) == ([], [])
+
+
+async def test_a_stray_doorbell_is_dropped(stage: Stage) -> None:
+    await stage.dispatch()
+    await stage.play(FakeModel([DONE]))
+    for seq in (1, 99):
+        await stage.ring(attempt=7, seq=seq)
+    async with stage.running(stage.worker(FakeModel([]))):
+        await stage.taken()
+    assert await stage.kinds(attempt=7) == []
+
+
+async def test_an_attempt_that_kills_its_workers_is_poisoned(stage: Stage) -> None:
+    claims = [Claimed(epoch=epoch, worker=f"w{epoch}") for epoch in range(1, POISON_CLAIMS + 1)]
+    records = [Record(data=claim.model_dump(mode="json", by_alias=True)) for claim in claims]
+    await stage.ports.journal.append(attempt_stream(RUN, "implement", 1), 0, records)
+    await stage.dispatch()
+    model = FakeModel([DONE])
+    result = await stage.play(model)
+    assert (result.outcome, model.asked) == (Outcome.POISONED, [])
+    assert not result.outcome.retryable
+
+
+async def test_a_cancel_by_the_engine_stops_the_work_at_once(stage: Stage) -> None:
+    await stage.dispatch()
+    sleep = reply("", call("run_command", command=["python3", "-c", "import time; time.sleep(642)"]))
+    async with stage.running(stage.worker(FakeModel([sleep]))):
+        await stage.recorded("CallFinished")
+        stream = attempt_stream(RUN, "implement", 1)
+        cancelled = Ended(result=TaskResult(outcome=Outcome.CANCELLED))
+        record = Record(data=cancelled.model_dump(mode="json", by_alias=True))
+        await stage.ports.journal.append(stream, await stage.ports.journal.head(stream), [record])
+        await stage.idle()
+    assert (await stage.kinds())[-2:] == ["CallFinished", "Ended"]
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert "time.sleep(642)" not in running
+
+
+async def test_a_stale_claimant_is_refused_before_its_next_paid_call(stage: Stage) -> None:
+    """A zombie whose lease and watch both fail: the journal alone stops it."""
+    await stage.dispatch()
+    thinking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: ChatRequest) -> None:
+        thinking.set()
+        await go_on.wait()
+
+    zombie_model = FakeModel([WRITE, DONE], during=slow)
+    zombie = stage.worker(zombie_model, "zombie")
+    zombie._timings = replace(zombie._timings, watch_pause=3600.0, lease_renewal=3600.0)
+    async with stage.running(zombie):
+        await thinking.wait()
+        await stage.ports.leases.release(attempt_lease(RUN, "implement", 1), "zombie")
+        await stage.ring()
+        fresh = FakeModel([WRITE, DONE])
+        async with stage.running(stage.worker(fresh, "fresh")):
+            result = await stage.ended()
+        go_on.set()
+    assert result.outcome is Outcome.SUCCEEDED
+    assert (result.spend.calls, result.spend.in_doubt) == (2, 1)
+    assert zombie_model.keys == [f"{RUN}/implement/1/0/1"]
+    assert [e.worker for e in await stage.events() if isinstance(e, Claimed)] == ["zombie", "fresh"]
+    assert (await stage.kinds())[-1] == "Ended"
+
+
+async def test_a_worker_told_to_stop_finishes_what_it_has_in_flight(stage: Stage) -> None:
+    await stage.dispatch()
+    stopped = asyncio.Event()
+
+    async def stop_it(_: ChatRequest) -> None:
+        stopped.set()
+
+    async with stage.running(stage.worker(FakeModel([WRITE, DONE], during=stop_it))) as stop:
+        await stopped.wait()
+        stop.set()
+    assert (await stage.ended()).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_worker_shows_what_it_does(stage: Stage) -> None:
+    await stage.dispatch()
+    key = worker_session("default", "software-developer", "w1")
+    seen: list[str] = []
+
+    async def look(_: ChatRequest) -> None:
+        seen.append(await stage.ports.sessions.get(key) or "")
+
+    await stage.play(FakeModel([WRITE, DONE], during=look))
+    assert '"phase": "Working", "task": "words/implement"' in seen[0]
+    assert await stage.ports.sessions.get(key) is None
+
+
+async def test_costs_are_exact_and_carry_no_floating_point(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"models": ("strong",)})
+    await stage.dispatch(model="strong")
+    result = await stage.play(FakeModel([DONE]))
+    assert result.spend.cost == Decimal("0.00045")  # 100 tokens at $3 and 10 at $15 a million
+
+
+async def test_restricted_data_read_by_an_internal_member_stops_before_the_next_call(stage: Stage) -> None:
+    await stage.put({"salaries.csv": "ada,1"}, Privacy.RESTRICTED)
+    await stage.dispatch()
+    model = FakeModel([reply("", call("read_file", path="salaries.csv")), DONE])
+    result = await stage.play(model)
+    assert (result.outcome, result.privacy) == (Outcome.OUTGREW_CLEARANCE, Privacy.RESTRICTED)
+    assert len(model.asked) == 1
+    assert "ada" not in str(model.asked)
+    assert "cleared for Internal" in result.message
+
+
+async def test_a_restricted_task_never_reaches_a_cloud_model(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"clearance": Privacy.RESTRICTED})
+    stage.models["strong"] = stage.models["strong"].model_copy(update={"clearance": Privacy.RESTRICTED})
+    await stage.dispatch(TASK.model_copy(update={"privacy": Privacy.RESTRICTED}), model="strong")
+    model = FakeModel([DONE])
+    assert (await stage.play(model)).outcome is Outcome.OUTGREW_CLEARANCE
+    assert model.asked == []
+
+
+async def test_commands_cannot_even_see_files_above_the_clearance(stage: Stage) -> None:
+    await stage.put({"secret": "s3cret"}, Privacy.RESTRICTED)
+    await stage.put({"public": "fine"}, Privacy.INTERNAL)
+    await stage.dispatch()
+    program = "import os; print(sorted(os.listdir('.'))); open('new', 'w').write('n')"
+    model = FakeModel([reply("", call("run_command", command=["python3", "-c", program]), call("list_files")), DONE])
+    result = await stage.play(model)
+    assert (result.outcome, result.files, result.privacy) == (Outcome.SUCCEEDED, ("new",), Privacy.INTERNAL)
+    told = "\n".join(message.text for message in model.asked[1].messages)
+    assert "['public']" in told
+    assert "1 files of a stricter privacy are not listed" in told
+    assert await stage.files() == {"new": "n", "public": "fine", "secret": "s3cret"}
+
+
+async def test_what_a_restricted_task_writes_is_restricted(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"clearance": Privacy.RESTRICTED})
+    await stage.put({"secret": "s3cret"}, Privacy.RESTRICTED)
+    await stage.put({"public": "fine"}, Privacy.INTERNAL)
+    await stage.dispatch()
+    model = FakeModel([reply("", call("read_file", path="secret")), WRITE, DONE])
+    assert (await stage.play(model)).privacy is Privacy.RESTRICTED
+    manifest = await stage.workspace.manifest((await stage.workspace.head()).manifest)
+    assert {path: entry.privacy for path, entry in manifest.files.items()} == {
+        "count.py": Privacy.RESTRICTED,
+        "public": Privacy.INTERNAL,
+        "secret": Privacy.RESTRICTED,
+    }
+
+
+async def test_the_output_of_a_check_carries_the_label_of_what_it_could_read(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"clearance": Privacy.RESTRICTED})
+    await stage.put({"secret": "s3cret"}, Privacy.RESTRICTED)
+    task = TASK.model_copy(update={"check": ("python3", "-c", "print(open('secret').read()); exit(1)")})
+    await stage.dispatch(task)
+    result = await stage.play(FakeModel([DONE]), task=task)
+    assert (result.outcome, result.privacy) == (Outcome.CHECK_FAILED, Privacy.RESTRICTED)
+    assert "s3cret" in result.message
+
+
+async def test_the_label_of_feedback_is_that_of_the_attempt_it_speaks_of(stage: Stage) -> None:
+    ended = Ended(result=TaskResult(outcome=Outcome.CHECK_FAILED, privacy=Privacy.RESTRICTED))
+    record = Record(data=ended.model_dump(mode="json", by_alias=True))
+    await stage.ports.journal.append(attempt_stream(RUN, "implement", 1), 0, [record])
+    await stage.dispatch(attempt=2, feedback="the restricted words")
+    model = FakeModel([DONE])
+    assert (await stage.play(model, attempt=2)).outcome is Outcome.OUTGREW_CLEARANCE
+    assert model.asked == []
+
+
+async def test_a_defect_gives_the_claim_up_and_the_attempt_is_claimed_again(stage: Stage) -> None:
+    await stage.dispatch()
+    async with stage.running(stage.worker(FakeModel([ZeroDivisionError("a defect")]))):
+        await stage.recorded("CallStarted")
+        await stage.idle()
+    await stage.ring()
+    result = await stage.play(FakeModel([DONE]), "w2")
+    assert (result.outcome, result.spend.in_doubt) == (Outcome.SUCCEEDED, 1)
+
+
+async def test_inputs_are_recorded_with_the_rendered_prompt(stage: Stage) -> None:
+    await stage.dispatch(TASK.model_copy(update={"inputs": {"language": "Rust"}}))
+    await stage.play(FakeModel([DONE]))
+    inputs = next(event for event in await stage.events() if isinstance(event, Inputs))
+    assert (inputs.system, inputs.model, inputs.privacy) == ("You write Rust.", "local", Privacy.INTERNAL)
+
+
+def test_a_worker_is_imported_without_langgraph() -> None:
+    program = (
+        "import sys, aios.agents.worker; print([m for m in sys.modules if m.startswith(('langgraph', 'langchain'))])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.strip() == "[]"
+
+
+pytestmark = pytest.mark.timeout(60)

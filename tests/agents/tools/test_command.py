@@ -1,0 +1,199 @@
+"""Commands: only allowed names, a clean world, hard limits, and nothing that survives."""
+
+import asyncio
+import itertools
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aios.agents.tools.command import KEPT, CommandRefusedError, Limits, run, search_path
+
+pytestmark = pytest.mark.timeout(60)
+MEGABYTE = 1024**2
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "files"
+    place.mkdir()
+    return place
+
+
+async def python(program: str, folder: Path, **limits: float) -> tuple[int, str]:
+    ran = await run(
+        ["python3", "-c", textwrap.dedent(program)],
+        folder,
+        allow=["python3"],
+        limits=Limits(
+            seconds=limits.get("seconds", 20.0),
+            memory=int(limits.get("memory", 2048 * MEGABYTE)),
+            file=int(limits.get("file", MEGABYTE)),
+        ),
+    )
+    return ran.exit_code, ran.output
+
+
+def running(mark: str) -> bool:
+    said = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return any(mark in line and "ps -eo" not in line for line in said.splitlines())
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what other processes do; fails the test after 30 seconds."""
+    deadline = time.monotonic() + 30
+    for pause in itertools.repeat(0.02):
+        if true():
+            return
+        assert time.monotonic() < deadline
+        await asyncio.sleep(pause)
+
+
+@pytest.mark.parametrize("program", ["sh", "/usr/bin/python3", "./python3", "../python3", "python", ""])
+async def test_only_allowed_names_are_started(program: str, folder: Path) -> None:
+    with pytest.raises(CommandRefusedError, match="allowed: python3"):
+        await run([program, "-c", "pass"], folder, allow=["python3"])
+
+
+async def test_a_path_is_refused_even_if_somebody_allowed_it(folder: Path) -> None:
+    with pytest.raises(CommandRefusedError):
+        await run(["/bin/sh"], folder, allow=["/bin/sh"])
+
+
+async def test_a_program_in_the_workspace_does_not_replace_one_on_the_path(folder: Path) -> None:
+    (folder / "python3").write_text("#!/bin/sh\necho hijacked\n")
+    (folder / "python3").chmod(0o755)
+    assert await python("print('genuine')", folder) == (0, "genuine\n")
+
+
+async def test_there_is_no_shell(folder: Path) -> None:
+    ran = await run(["python3", "-c", "import sys; print(sys.argv[1])", "$HOME; ls *"], folder, allow=["python3"])
+    assert ran.output == "$HOME; ls *\n"
+
+
+async def test_nothing_of_our_environment_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    monkeypatch.setenv("PYTHONPATH", "/our/own")
+    code, said = await python(
+        """
+        import os, sys
+        print(sorted(os.environ), os.getcwd(), sys.path, sys.prefix == sys.base_prefix)
+        import importlib.util
+        print("ours:", importlib.util.find_spec("aios"))
+        """,
+        folder,
+    )
+    assert code == 0
+    assert "sk-secret" not in said
+    assert "ANTHROPIC" not in said
+    assert "/our/own" not in said
+    assert str(folder) in said
+    assert "True\nours: None" in said
+
+
+def test_our_virtual_environment_is_not_on_the_path() -> None:
+    if sys.prefix != sys.base_prefix:
+        assert str(Path(sys.prefix) / "bin") not in search_path().split(os.pathsep)
+    assert all(place.startswith("/") for place in search_path().split(os.pathsep))
+
+
+async def test_home_is_empty_private_and_thrown_away(folder: Path) -> None:
+    _, said = await python("import os; print(os.environ['HOME'], os.listdir(os.environ['HOME']))", folder)
+    home, listed = said.split()
+    assert listed == "[]"
+    assert not Path(home).exists()
+    assert Path(home).parent == folder.parent
+
+
+async def test_a_missing_program_is_an_answer(folder: Path) -> None:
+    ran = await run(["no-such-program-here"], folder, allow=["no-such-program-here"])
+    assert (ran.exit_code, ran.output) == (127, "no-such-program-here: not found on this machine")
+
+
+async def test_exit_codes_and_signals_are_told(folder: Path) -> None:
+    assert (await python("raise SystemExit(7)", folder))[0] == 7
+    assert (await python("import os; os.kill(os.getpid(), 11)", folder))[0] == 139
+
+
+async def test_output_is_bounded_and_keeps_both_ends(folder: Path) -> None:
+    code, said = await python("print('begin' + 'x' * 5_000_000 + 'end')", folder)
+    assert code == 0
+    assert said.startswith("begin")
+    assert said.endswith("end\n")
+    assert "bytes left out" in said
+    assert len(said) < 3 * KEPT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux")
+async def test_memory_is_limited(folder: Path) -> None:
+    code, said = await python("bytearray(1 << 30)", folder, memory=256 * MEGABYTE)
+    assert (code, "MemoryError" in said) == (1, True)
+
+
+async def test_file_size_is_limited(folder: Path) -> None:
+    code, said = await python("open('big', 'wb').write(bytes(2 << 20))", folder)
+    assert (code, "File too large" in said) == (1, True)
+
+
+async def test_time_is_limited(folder: Path) -> None:
+    before = time.monotonic()
+    ran = await run(
+        ["python3", "-c", "print('so far', flush=True)\nwhile True: pass"],
+        folder,
+        allow=["python3"],
+        limits=Limits(seconds=1.0),
+    )
+    assert (ran.timed_out, ran.output) == (True, "so far\n")
+    assert time.monotonic() - before < 15
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions of their own are found on Linux")
+async def test_daemons_do_not_survive_their_command(folder: Path) -> None:
+    code, said = await python(
+        """
+        import os, subprocess
+        subprocess.Popen(["sleep", "5311"], start_new_session=True)
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.execvp("sleep", ["sleep", "5312"])
+            os._exit(0)
+        print("left")
+        """,
+        folder,
+    )
+    assert (code, said) == (0, "left\n")
+    assert not running("sleep 531")
+
+
+async def test_a_cancelled_command_is_gone_when_the_cancel_returns(folder: Path) -> None:
+    program = "import subprocess; open('up', 'w').close(); subprocess.run(['sleep', '5321'], start_new_session=True)"
+    command = asyncio.create_task(run(["python3", "-c", program], folder, allow=["python3"]))
+    await until(lambda: running("sleep 5321"))
+    command.cancel()
+    await asyncio.wait({command})
+    assert command.cancelled()
+    assert not running("sleep 5321")
+
+
+WORKER = """
+import asyncio, sys
+from pathlib import Path
+from aios.agents.tools.command import run
+program = "import subprocess; subprocess.run(['sleep', '5331'], start_new_session=True)"
+asyncio.run(run(["python3", "-c", program], Path(sys.argv[1]), allow=["python3"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a parent's death is signalled on Linux")
+async def test_nothing_survives_a_worker_that_is_killed(folder: Path) -> None:
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, str(folder))
+    await until(lambda: running("sleep 5331"))
+    worker.kill()
+    await worker.wait()
+    await until(lambda: not running("sleep 5331"))

@@ -1,0 +1,106 @@
+"""The claimant's view of its stream when replies are lost and appends are cancelled."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from aios.embedded.journal import SqliteJournal
+from aios.errors import FencedError, ServiceUnavailableError
+from aios.models.attempt_log import OUTAGES, AttemptLog
+from aios.ports.journal import Record
+from aios.tasks.attempt_events import Claimed, Ended, ToolDone
+from aios.tasks.result import Outcome, TaskResult
+from tests.twins.lost_replies import LostReplyJournal
+
+STREAM = "attempts/r/t/1"
+TOOL = ToolDone(step=0, call_id="c", text="x")
+ENDED = Ended(result=TaskResult(outcome=Outcome.TIMED_OUT))
+
+
+async def at_once(_: float) -> None:
+    """Sleep that takes no time."""
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    yield journal
+    await journal.close()
+
+
+class SlowJournal(LostReplyJournal):
+    """Appends reach the store only when they are let through, however early the caller gave up."""
+
+    def __init__(self, inner: SqliteJournal) -> None:
+        super().__init__(inner, every=1_000)
+        self.gate = asyncio.Event()
+        self.late: list[asyncio.Task[int]] = []
+
+    async def append(self, stream: str, expected_seq: int, records: Sequence[Record]) -> int:
+        async def arrive() -> int:
+            await self.gate.wait()
+            return await self._inner.append(stream, expected_seq, records)
+
+        self.late.append(asyncio.create_task(arrive()))
+        return await asyncio.shield(self.late[-1])
+
+
+async def kinds(journal: SqliteJournal) -> list[object]:
+    return [stored.data["kind"] for stored in await journal.read(STREAM)]
+
+
+async def test_lost_replies_leave_one_record_each(journal: SqliteJournal) -> None:
+    log = await AttemptLog.open(LostReplyJournal(journal, every=1), STREAM, sleep=at_once)
+    with pytest.raises(ServiceUnavailableError):
+        await log.claim("w")
+    assert await kinds(journal) == ["Claimed"]
+    every_other = await AttemptLog.open(LostReplyJournal(journal, every=2), STREAM, sleep=at_once)
+    await every_other.claim("v")
+    for _ in range(4):
+        await every_other.append(TOOL)
+    assert await kinds(journal) == ["Claimed", "Claimed", *["ToolDone"] * 4]
+    assert OUTAGES > 1
+
+
+async def test_a_record_whose_append_was_cancelled_and_arrived_is_adopted(journal: SqliteJournal) -> None:
+    log = await AttemptLog.open(journal, STREAM)
+    await log.claim("w")
+    slow = SlowJournal(journal)
+    log._journal = slow
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await log.append(TOOL)
+    slow.gate.set()
+    await asyncio.gather(*slow.late)
+    await log.append(ENDED)
+    assert [event.kind for event in log.events] == await kinds(journal) == ["Claimed", "ToolDone", "Ended"]
+
+
+async def test_a_record_that_arrives_after_the_next_one_is_refused(journal: SqliteJournal) -> None:
+    log = await AttemptLog.open(journal, STREAM)
+    await log.claim("w")
+    slow = SlowJournal(journal)
+    log._journal = slow
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await log.append(TOOL)
+    log._journal = journal
+    await log.append(ENDED)
+    slow.gate.set()
+    await asyncio.gather(*slow.late, return_exceptions=True)
+    assert [event.kind for event in log.events] == await kinds(journal) == ["Claimed", "Ended"]
+
+
+async def test_a_foreign_record_is_noticed_and_ends_the_claim(journal: SqliteJournal) -> None:
+    mine = await AttemptLog.open(journal, STREAM)
+    await mine.claim("mine")
+    assert not await mine.foreign()
+    theirs = await AttemptLog.open(journal, STREAM)
+    await theirs.claim("theirs")
+    assert await mine.foreign()
+    for _ in range(2):
+        with pytest.raises(FencedError):
+            await mine.append(TOOL)
+    assert [event.epoch for event in theirs.events if isinstance(event, Claimed)] == [1, 2]
