@@ -1,0 +1,94 @@
+"""What a reconcile may touch, and the one place through which it reads and tells.
+
+Reads are remembered, so that a change of anything that was looked at, or looked for in vain, wakes the reconcile that
+did. Statuses are written and events told only when something differs.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from aios.desired.references import closure
+from aios.errors import InvalidSpecError
+from aios.ports.broker import BrokerAdmin
+from aios.ports.clock import Clock
+from aios.ports.object_store import BucketAdmin
+from aios.ports.resources import AnyStatus, Resources
+from aios.ports.workloads import Workloads
+from aios.reconcile.activity import Activity, no_activity
+from aios.reconcile.conditions import condition, holds, shortened
+from aios.spec.agent import Agent
+from aios.spec.base import Condition, Kind, Ref, Resource
+from aios.spec.conditions import ConditionType
+from aios.spec.model import Model
+from aios.spec.project import Project
+from aios.spec.team import AgentTeam
+
+R = TypeVar("R", bound=Resource)
+Cleanup = Callable[[Project], Awaitable[None]]
+"""Removes a deleted project's files and journal; may be called again after it was interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports of a reconciler, and what it was told about its surroundings."""
+
+    resources: Resources
+    workloads: Workloads
+    clock: Clock
+    broker_admin: BrokerAdmin | None = None
+    bucket_admin: BucketAdmin | None = None
+    activity: Activity = no_activity
+    cleanup: Cleanup | None = None
+    services_ready: bool = True
+    """Whether journal, broker and object store are there; without them projects wait and say so."""
+    activity_seconds: float = 2.0
+    """How often an agent's activity is looked at; changes of it ring no bell."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The reads of one reconcile."""
+
+    resources: Resources
+    refs: set[Ref] = field(default_factory=set)
+
+    async def get(self, ref: Ref) -> Resource | None:
+        """The object, remembered as read. One whose stored spec we cannot read counts as missing here: its own
+        reconcile says what is wrong with it."""
+        self.refs.add(ref)
+        try:
+            return await self.resources.get(ref)
+        except InvalidSpecError:
+            return None
+
+    async def closure(self, resource: Resource) -> Mapping[Ref, Resource | None]:
+        """Everything the resource speaks of."""
+        return await closure(resource, self.get)
+
+    async def agents(self, team: AgentTeam) -> Mapping[str, Agent]:
+        """The Agents that say they belong to `team`, by name."""
+        listed = await self.resources.list(Kind.AGENT, team.metadata.namespace)
+        return {
+            agent.metadata.name: agent
+            for agent in listed
+            if isinstance(agent, Agent) and agent.spec.team == team.metadata.name
+        }
+
+
+async def publish(world: World, resource: Model | AgentTeam | Agent | Project, status: AnyStatus) -> None:
+    """Write `status` when it differs from the one `resource` was read with, and tell when Ready's verdict changed."""
+    if status == resource.status or not await world.resources.write_status(resource.ref, status):
+        return
+    before = condition(resource.status.conditions, ConditionType.READY)
+    now = condition(status.conditions, ConditionType.READY)
+    if now is not None and (before is None or (before.status, before.reason) != (now.status, now.reason)):
+        kind = "Warning" if holds(status.conditions, ConditionType.STALLED) else "Normal"
+        message = shortened(now.message or f"Ready is {now.status}: {now.reason}")
+        await world.resources.record_event(resource.ref, kind=kind, reason=now.reason, message=message)
+
+
+def ready_columns(conditions: Sequence[Condition]) -> dict[str, str]:
+    """The `ready` and `reason` columns of a status."""
+    found = condition(conditions, ConditionType.READY)
+    return {"ready": found.status, "reason": found.reason} if found else {"ready": "", "reason": ""}

@@ -1,0 +1,143 @@
+"""Everything AIOS is, in one process over one state folder: reconciler, engine and workers.
+
+Whoever holds the folder's lock runs this; nobody else does, so whatever claims to run from before is dead.
+"""
+
+import asyncio
+import contextlib
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from threading import Thread
+
+from aios.agents.worker import preload
+from aios.embedded.state_folder import StateFolder
+from aios.embedded.workloads import EmbeddedWorkloads, RunReplica
+from aios.naming import bucket_name, engine_queue, workspace_prefix
+from aios.ports.clock import Clock, SystemClock
+from aios.ports.workloads import Workloads
+from aios.projects.activity import ActivityLedger
+from aios.projects.desk import EnginePorts
+from aios.projects.engine import Engine
+from aios.reconcile.activity import session_activity
+from aios.reconcile.reconciler import Reconciler
+from aios.reconcile.workqueue import Pace, WorkQueue
+from aios.reconcile.world import World
+from aios.spec.base import Kind, Ref
+from aios.spec.project import Project
+from aios.wiring.isolated import ProcessReplica
+from aios.wiring.ports import Instrument, LaptopPorts, as_they_are, open_ports
+from aios.wiring.worker import LaptopWorkers
+
+PACE = Pace(workers=4, longest_delay=30.0, resync=60.0)
+
+
+class Laptop:
+    """The running system. Make it with `laptop`."""
+
+    def __init__(
+        self, state: StateFolder, ports: LaptopPorts, *, isolate: bool, instrument: Instrument, clock: Clock
+    ) -> None:
+        self.state, self.ports, self.clock = state, ports, clock
+        self._isolate = isolate
+        run: RunReplica = ProcessReplica(state.path).run if isolate else LaptopWorkers(state, ports, instrument).run
+        self._embedded = EmbeddedWorkloads(run, changed=self._replica_changed)
+        workloads: Workloads = self._embedded
+        ledger = ActivityLedger(ports.journal)
+        self._engine = Engine(
+            EnginePorts(
+                journal=ports.journal,
+                broker=ports.broker,
+                resources=ports.resources,
+                leases=ports.leases,
+                clock=clock,
+            ),
+            name=f"laptop-{os.getpid()}-{uuid.uuid4().hex[:6]}",
+        )
+        self._reconciler = Reconciler(
+            World(
+                resources=ports.resources,
+                workloads=instrument("workloads", workloads),
+                clock=clock,
+                broker_admin=ports.broker_admin,
+                bucket_admin=ports.bucket_admin,
+                activity=session_activity(ports.sessions, ledger.read),
+                cleanup=self._cleanup,
+                services_ready=True,
+            )
+        )
+        self._queue: WorkQueue[Ref] = WorkQueue(self._reconciler.reconcile, clock, PACE)
+
+    def warm_up(self) -> None:
+        """Load what the first task needs (a second of imports) while everything else starts."""
+        if not self._isolate:
+            Thread(target=preload, name="preload", daemon=True).start()
+
+    async def settle(self, patience: float) -> None:
+        """Have every status say how things stand now; return when that is done, or after `patience` seconds."""
+        self._queue.add_all(await self._reconciler.everything())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._queue.settled(), patience)
+
+    async def run(self) -> None:
+        """Reconcile and drive projects until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._queue.run(self._reconciler.everything), name="reconcile")
+            group.create_task(self._watch(), name="watch resources")
+            group.create_task(self._engine.run(), name="engine")
+
+    async def _watch(self) -> None:
+        heard: set[str] = set()
+        async for ref in self.ports.resources.changes():
+            if ref.namespace not in heard:
+                # The engine listens here, and workers ring here, before any team of theirs was reconciled.
+                await self.ports.broker_admin.ensure_queue(engine_queue(ref.namespace))
+                heard.add(ref.namespace)
+            self._queue.add_all(self._reconciler.affected(ref))
+
+    async def _cleanup(self, project: Project) -> None:
+        """A deleted project's runs, then its files."""
+        namespace, name = project.metadata.namespace, project.metadata.name
+        await self._engine.forget(namespace, name)
+        objects = self.ports.objects(bucket_name(namespace))
+        for key in await objects.list(workspace_prefix(namespace, name)):
+            await objects.delete(key)
+
+    def _replica_changed(self, namespace: str, agent: str) -> None:
+        self._queue.add(Ref(Kind.AGENT, namespace, agent))
+
+    async def drain(self, grace: float) -> None:
+        """Once `run` is cancelled: let workers finish what they have, at most `grace` seconds."""
+        await self._embedded.drain(grace)
+
+    async def close(self) -> None:
+        """End every replica now."""
+        await self._embedded.close()
+
+
+@contextlib.asynccontextmanager
+async def laptop(
+    state: StateFolder, *, isolate: bool = False, instrument: Instrument = as_they_are, clock: Clock | None = None
+) -> AsyncIterator[Laptop]:
+    """Take the state folder and open its ports; nothing runs before `Laptop.run`.
+
+    Raises EnvironmentProblemError when another process drives the folder.
+    """
+    with state.drive():
+        forget_the_dead(state)
+        ports = open_ports(state, instrument)
+        running = Laptop(state, ports, isolate=isolate, instrument=instrument, clock=clock or SystemClock())
+        try:
+            yield running
+        finally:
+            await running.close()
+            await ports.close()
+
+
+def forget_the_dead(state: StateFolder) -> None:
+    """Leases and heartbeats of former workers: they all died with the process that held the lock, so their tasks
+    need not wait for the leases to expire. Only for the lock's holder, before any port is open."""
+    for database in (state.leases, state.sessions):
+        for file in (database, *(Path(f"{database}{suffix}") for suffix in ("-wal", "-shm"))):
+            file.unlink(missing_ok=True)
