@@ -1,0 +1,144 @@
+"""`aios logs PROJECT[/TASK]`: what happened, from the journal: the run in lines, or a task's attempts word by word."""
+
+import asyncio
+import textwrap
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aios.cli.options import Namespace, State
+from aios.cli.reading import with_laptop
+from aios.cli.terminal import out, paint
+from aios.errors import NotFoundError
+from aios.spec.base import Kind, Ref
+
+if TYPE_CHECKING:
+    from aios.tasks.attempt_events import AnyAttemptEvent
+    from aios.wiring.ports import LaptopPorts
+
+app = typer.Typer(add_completion=False)
+
+LONGEST = 4_000
+"""Characters shown of one text."""
+
+
+@app.command()
+def logs(
+    target: Annotated[str, typer.Argument(metavar="PROJECT[/TASK]", help="The run, or everything one task did.")],
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run ended (Ctrl-C ends it).")] = False,
+    namespace: Namespace = "default",
+    state: State = None,
+) -> None:
+    """Show what happened in a project, or with /TASK what its agents were asked, said and did."""
+    project, _, task = target.partition("/")
+
+    async def work(ports: "LaptopPorts") -> None:
+        run = await run_of(ports, namespace, project)
+        if task:
+            await _task(ports, run, task)
+        else:
+            await _run(ports, run, project, follow=follow)
+
+    with_laptop(state, work)
+
+
+async def run_of(ports: "LaptopPorts", namespace: str, project: str) -> str:
+    """The project's run: the one its status speaks of, else the last in the journal. Raises NotFoundError."""
+    from aios.projects.runs import runs_of
+    from aios.spec.project import Project
+
+    found = await ports.resources.get(Ref(Kind.PROJECT, namespace, project))
+    if isinstance(found, Project) and found.status.run.id:
+        return found.status.run.id
+    runs = await runs_of(ports.journal, namespace, project)
+    if not runs:
+        known = ", ".join(one.metadata.name for one in await ports.resources.list(Kind.PROJECT, namespace)) or "none"
+        raise NotFoundError(f'project "{project}" has not run yet in namespace {namespace}; projects: {known}')
+    return runs[-1]
+
+
+async def _run(ports: "LaptopPorts", run: str, project: str, *, follow: bool) -> None:
+    from aios.cli.story import Story
+    from aios.naming import run_stream
+    from aios.wiring import follow as following
+
+    story = Story(project)
+
+    def over() -> bool:
+        return not follow or story.view.state.ended is not None
+
+    async for record in following.follow(ports.journal, {}, prefix=run_stream(run), done=over):
+        for said in story.tell(record.event):
+            text = said.text.replace(said.word, paint(said.word, said.style or "bold"), 1) if said.word else said.text
+            out(f"{_clock(record.at)}  {text}")
+
+
+async def _task(ports: "LaptopPorts", run: str, task: str) -> None:
+    from aios.naming import attempt_stream
+    from aios.tasks.attempt_events import ATTEMPT_EVENT
+
+    heads = await ports.journal.streams(attempt_stream(run, "", 0).removesuffix("/0"))
+    mine = [head.stream for head in heads if head.stream.split("/")[-2] == task]
+    if not mine:
+        known = ", ".join(dict.fromkeys(head.stream.split("/")[-2] for head in heads)) or "none yet"
+        raise NotFoundError(f'no attempt at a task "{task}" in {run}; there are attempts at: {known}')
+    for stream in sorted(mine, key=lambda name: int(name.rsplit("/", 1)[1])):
+        out(paint(f"attempt {stream.rsplit('/', 1)[1]}", "bold"))
+        for stored in await ports.journal.read(stream):
+            for line in _told(ATTEMPT_EVENT.validate_python(stored.data)):
+                out(f"{_clock(stored.at)}  {line}" if not line.startswith(" ") else line)
+        await asyncio.sleep(0)
+
+
+def _told(event: "AnyAttemptEvent") -> Iterator[str]:
+    from aios.tasks import attempt_events as events
+
+    match event:
+        case events.Claimed():
+            yield f"claimed by {event.worker}"
+        case events.Inputs():
+            yield f"{event.member} with model {event.model}, data is {event.privacy}"
+            yield from _block("system", event.system)
+            yield from _block("task", event.user)
+        case events.CallFinished(reply=None):
+            yield f"model call {event.step}.{event.number} failed: {event.error}"
+        case events.CallFinished(reply=events.Reply() as reply):
+            used = f"{reply.usage.input_tokens} + {reply.usage.output_tokens} tokens, ${event.cost}"
+            yield f"{reply.model or 'the model'} said ({used})"
+            yield from _block("", reply.text)
+            for call in reply.tool_calls:
+                yield f"  -> {call.name}({', '.join(f'{k}={_short(v)}' for k, v in call.args.items())})"
+        case events.ToolDone():
+            yield f"tool {'failed' if event.failed else 'answered'}"
+            yield from _block("", event.text)
+        case events.Checked():
+            missing = f", missing {', '.join(event.missing)}" if event.missing else ""
+            yield f"check {'passed' if event.passed else 'failed'}{missing}"
+            yield from _block("", event.text)
+        case events.Ended():
+            yield f"ended: {event.result.outcome}"
+            if event.result.outcome != "Succeeded":
+                yield from _block("", event.result.message)
+        case _:
+            pass
+
+
+def _block(title: str, text: str) -> Iterator[str]:
+    if not text.strip():
+        return
+    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)"
+    if title:
+        yield f"    {paint(title, 'dim')}"
+    yield from textwrap.indent(cut.rstrip(), "    ", lambda _: True).splitlines()
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _clock(at: datetime) -> str:
+    return paint(at.astimezone().strftime("%H:%M:%S"), "dim")

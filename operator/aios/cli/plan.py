@@ -1,0 +1,160 @@
+"""`aios plan PATH...`: what `aios up` would change and who would do which task. Writes nothing, spends nothing."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aios.cli.options import Paths, State
+from aios.cli.terminal import out, paint, say
+from aios.desired.changes import Action, ChangeSet
+
+if TYPE_CHECKING:
+    from aios.embedded.state_folder import StateFolder
+    from aios.spec.catalogue import Catalogue
+    from aios.spec.model import Model
+    from aios.spec.project import Project
+    from aios.spec.team import AgentTeam
+    from aios.wiring.up import UpOptions
+
+app = typer.Typer(add_completion=False)
+
+STYLE = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
+LONGEST = 100
+
+
+@app.command()
+def plan(
+    paths: Paths,
+    *,
+    explain: Annotated[bool, typer.Option("--explain", help="Who would do each task, and why nobody else.")] = False,
+    manifests: Annotated[
+        bool, typer.Option("--manifests", help="Print what the operator would make on Kubernetes.")
+    ] = False,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="text|json", help="Format of the changes.")] = "text",
+    state: State = None,
+) -> None:
+    """Show what `aios up` would change, and with --explain who would do which task."""
+    from aios.cli.state import to_use
+    from aios.wiring.up import UpOptions, load_sources
+
+    if output not in {"text", "json"}:
+        raise typer.BadParameter('"text" or "json"', param_hint="--output")
+    options = UpOptions(state=to_use(state, paths), paths=tuple(paths), stdin=sys.stdin.read() if "-" in paths else "")
+    catalogue = load_sources(options).require()
+    if manifests:
+        _manifests(catalogue)
+        return
+    changes = asyncio.run(_changes(options))
+    if output == "json":
+        routes = {"routes": list(_routes(catalogue))} if explain else {}
+        out(json.dumps({**changes.to_json(), **routes}, indent=2, default=str))
+        return
+    for line in _lines(changes):
+        out(line)
+    if explain:
+        for text in _explained(catalogue):
+            out()
+            out(text)
+    say(paint(f"against {_where(options.state)}; nothing was changed", "dim", stream=sys.stderr))
+
+
+async def _changes(options: "UpOptions") -> ChangeSet:
+    from aios.wiring.ports import open_ports
+    from aios.wiring.sources import plan_sources, stored
+    from aios.wiring.up import load_sources, origins, sources
+
+    loaded = load_sources(options)
+    if not options.state.exists:
+        return plan_sources(loaded.catalogue, {}, origins(loaded, options), sources(options)).changes
+    ports = open_ports(options.state)
+    try:
+        existing = await stored(ports.resources)
+    finally:
+        await ports.close()
+    return plan_sources(loaded.catalogue, existing, origins(loaded, options), sources(options)).changes
+
+
+def _where(state: "StateFolder") -> str:
+    from aios.cli.state import shown
+
+    return shown(state.path) if state.exists else f"nothing ({shown(state.path)} does not exist yet)"
+
+
+def _lines(changes: ChangeSet) -> Iterator[str]:
+    for change in changes.changes:
+        kind, _, rest = change.subject.partition("/")
+        name = rest.removeprefix("default/")
+        detail = ""
+        if change.action is Action.CREATE and change.kind == "Worker":
+            detail = f"  replicas {next((field.after for field in change.fields if field.path == 'replicas'), '')}"
+        yield paint(f"{change.action.sign} {kind}/{name}{detail}", STYLE[change.action])
+        if change.action is Action.UPDATE:
+            for field in change.fields:
+                yield f"    {field.path}: {_value(field.before)} -> {_value(field.after)}"
+    yield changes.summary()
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "(none)"
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    flat = " ".join(text.split())
+    return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 3]}..."
+
+
+def _explained(catalogue: "Catalogue") -> Iterator[str]:
+    from aios.projects.preview import preview
+    from aios.routing.explain import explain
+
+    for project, team, models in _projects(catalogue):
+        for task, need, decision in preview(project, team, models):
+            yield explain(f"{project.metadata.name}/{task.name}", need, decision)
+
+
+def _routes(catalogue: "Catalogue") -> Iterator[dict[str, object]]:
+    from aios.projects.preview import preview
+    from aios.routing.candidates import Route
+
+    for project, team, models in _projects(catalogue):
+        for task, need, decision in preview(project, team, models):
+            yield {
+                "project": project.metadata.name,
+                "task": task.name,
+                "privacy": need.privacy.value,
+                "complexity": need.complexity,
+                "member": decision.member if isinstance(decision, Route) else None,
+                "model": decision.model if isinstance(decision, Route) else None,
+                "reason": decision.reason,
+                "rejected": [
+                    {"member": one.member, "model": one.model, "reason": one.sentence} for one in decision.rejected
+                ],
+            }
+
+
+def _projects(catalogue: "Catalogue") -> "Iterator[tuple[Project, AgentTeam, list[Model]]]":
+    from aios.spec.base import Kind, Ref
+    from aios.spec.team import AgentTeam
+
+    for project in catalogue.projects.values():
+        namespace = project.metadata.namespace
+        team = catalogue.get(Ref(Kind.TEAM, namespace, project.spec.team))
+        if isinstance(team, AgentTeam):
+            yield project, team, [m for m in catalogue.models.values() if m.metadata.namespace == namespace]
+
+
+def _manifests(catalogue: "Catalogue") -> None:
+    from aios.adapters.kubernetes.render import PodSettings, render
+    from aios.cli.documents import to_yaml
+    from aios.desired.build import build_workers
+
+    rendered = [
+        manifest
+        for team in catalogue.teams.values()
+        for worker in build_workers(team, catalogue.get)
+        for manifest in render(worker, PodSettings())
+    ]
+    out(to_yaml(rendered))

@@ -1,0 +1,160 @@
+"""`aios run TEAM "goal"`: a project without a file. It is watched to its end; its files are what stdout gets."""
+
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aios.cli.options import Namespace, State, Verbose
+from aios.cli.terminal import out, say, table
+from aios.errors import InvalidSpecError
+
+if TYPE_CHECKING:
+    from aios.embedded.state_folder import StateFolder
+    from aios.spec.project import Project
+    from aios.workspace.manifest import Manifest
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run(
+    team: Annotated[str, typer.Argument(metavar="TEAM", help="The AgentTeam that does it.")],
+    goal: Annotated[str, typer.Argument(metavar="GOAL", help="What should be there in the end.")],
+    *,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", metavar="KEY=VALUE", help="A value for the prompts; may be repeated.")
+    ] = None,
+    privacy: Annotated[
+        str, typer.Option("--privacy", metavar="Public|Internal|Restricted", help="How far its data may travel.")
+    ] = "Internal",
+    timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="Such as 90s, 10m or 1h30m.")] = "1h",
+    name: Annotated[str | None, typer.Option("--name", help="The Project's name; default: made from the goal.")] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="PATH", help="YAML to apply first: the team, its models."),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="yaml", help="Print the Project for Git; run nothing.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Export the files there when it succeeded.")
+    ] = None,
+    namespace: Namespace = "default",
+    state: State = None,
+    verbose: Verbose = False,
+) -> None:
+    """Give a team a goal, watch it work, get the files.
+
+    With an `aios up` running in the state folder that one does the work; without, this command does.
+    """
+    project = build_project(
+        name or name_for(goal), namespace, team=team, goal=goal, inputs=inputs or [], privacy=privacy, timeout=timeout
+    )
+    if output is not None:
+        if output != "yaml":
+            raise typer.BadParameter("only yaml", param_hint="--output")
+        from aios.cli.documents import to_yaml
+
+        out(to_yaml([stated(project)]))
+        return
+    from aios.cli.state import command, to_use
+
+    folder = to_use(state, files or ())
+    succeeded, interrupted = _carry_out(project, folder, tuple(files or ()), verbose=verbose)
+    if interrupted:
+        say(f"stopped. Go on with:  {command('aios up', folder)}")
+        raise typer.Exit(130)
+    if not succeeded:
+        say(f"why    {command(f'aios logs {project.metadata.name}', folder)}")
+        raise typer.Exit(1)
+    _deliver(project, folder, to)
+
+
+def build_project(
+    name: str, namespace: str, *, team: str, goal: str, inputs: list[str], privacy: str, timeout: str
+) -> "Project":
+    """The Project. Raises InvalidSpecError saying which argument is wrong."""
+    from pydantic import ValidationError
+
+    from aios.spec.project import Project
+
+    if wrong := [pair for pair in inputs if "=" not in pair]:
+        raise InvalidSpecError(f"--input {wrong[0]}: write it as KEY=VALUE")
+    pairs = dict(pair.split("=", 1) for pair in inputs)
+    spec = {"team": team, "goal": goal, "inputs": pairs, "privacy": privacy, "timeout": timeout}
+    try:
+        return Project.model_validate({"metadata": {"name": name, "namespace": namespace}, "spec": spec})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidSpecError(f"{where}: {first['msg']} (is {first['input']!r})") from error
+
+
+def name_for(goal: str) -> str:
+    """A name from the goal's first words, with something random so that the same goal can be given twice."""
+    words = re.sub(r"[^a-z0-9]+", "-", goal.lower()).strip("-")[:28].strip("-")
+    return f"{words or 'project'}-{secrets.token_hex(2)}"
+
+
+def stated(project: "Project") -> dict[str, object]:
+    """As a person would have written it."""
+    dumped = project.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    namespace = project.metadata.namespace
+    metadata = {"name": project.metadata.name, **({} if namespace == "default" else {"namespace": namespace})}
+    return {"apiVersion": project.api_version, "kind": project.kind, "metadata": metadata, "spec": dumped["spec"]}
+
+
+def _carry_out(
+    project: "Project", folder: "StateFolder", files: tuple[str, ...], *, verbose: bool
+) -> tuple[bool, bool]:
+    """Whether it succeeded, and whether the person stopped it."""
+    from aios.cli.progress import Progress
+    from aios.cli.session import in_loop, prepare
+    from aios.errors import NotFoundError
+    from aios.wiring.up import UpOptions, attend, up
+
+    if not files and not folder.exists:
+        raise NotFoundError(
+            f'nothing knows a team "{project.spec.team}" yet: bring it in with `aios up PATH`, or add -f PATH'
+        )
+    driver = folder.driver()
+    settings = prepare(folder, verbose=verbose)
+    with Progress(stream=sys.stderr, only=frozenset({project.run_id}), verbose=verbose) as progress:
+        if driver is not None and not files:
+            say(f"state  {folder.path} (the aios up that runs, process {driver}, does the work)")
+            ended, interrupted = in_loop(lambda stop: attend(folder, project, progress, stop))
+        else:
+            options = UpOptions(
+                state=folder,
+                paths=files,
+                once=True,
+                project=project,
+                metrics_port=settings.metrics_port,
+                metrics_address=settings.metrics_address,
+            )
+            ended, interrupted = in_loop(lambda stop: up(options, progress, stop))
+    return bool(ended.projects) and ended.succeeded, interrupted
+
+
+def _deliver(project: "Project", folder: "StateFolder", to: Path | None) -> None:
+    from aios.cli.reading import with_laptop
+    from aios.cli.state import command
+    from aios.cli.workspace import workspace_of
+    from aios.wiring.ports import LaptopPorts
+
+    name = project.metadata.name
+
+    async def read(ports: LaptopPorts) -> "Manifest":
+        workspace = workspace_of(ports, project.metadata.namespace, name)
+        return await workspace.export(to) if to else await workspace.manifest((await workspace.head()).manifest)
+
+    manifest = with_laptop(folder.path, read)
+    rows = [[str(to / path) if to else path, str(entry.size)] for path, entry in sorted(manifest.files.items())]
+    for line in table(["FILE", "BYTES"], rows):
+        out(line)
+    if not to:
+        say(f"files  {command(f'aios workspace export {name} ./out', folder)}")

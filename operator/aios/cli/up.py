@@ -1,0 +1,80 @@
+"""`aios up [PATH...]`: run what the YAML says, follow its edits, and go on where the last one stopped."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aios.cli.options import State, Verbose
+
+if TYPE_CHECKING:
+    from aios.cli.progress import Progress
+    from aios.embedded.state_folder import StateFolder
+    from aios.wiring.up import Ended
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def up(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", help='YAML files, folders, or "-" for stdin. None: what the state holds.'),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when all projects ended; exit 0 if all succeeded.")] = False,
+    isolate: Annotated[bool, typer.Option("--isolate", help="An operating-system process for every replica.")] = False,
+    state: State = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run teams and projects from YAML, and keep following its edits.
+
+    Killed at any moment, the next `aios up` goes on; unchanged YAML that is done starts nothing and spends nothing.
+    """
+    from aios.cli.progress import Progress
+    from aios.cli.session import in_loop, prepare
+    from aios.cli.state import command, to_use
+    from aios.cli.terminal import say
+    from aios.wiring.up import UpOptions
+    from aios.wiring.up import up as run_up
+
+    sources = tuple(paths or ())
+    folder = to_use(state, sources)
+    settings = prepare(folder, verbose=verbose)
+    options = UpOptions(
+        state=folder,
+        paths=sources,
+        stdin=sys.stdin.read() if "-" in sources else "",
+        once=once,
+        isolate=isolate,
+        metrics_port=settings.metrics_port,
+        metrics_address=settings.metrics_address,
+    )
+    with Progress(verbose=verbose) as progress:
+        ended, interrupted = in_loop(lambda stop: run_up(options, progress, stop))
+        if not interrupted:
+            report(progress, ended, folder)
+    if interrupted:
+        say(f"stopped. Go on with:  {command(' '.join(['aios', 'up', *sources]), folder)}")
+        raise typer.Exit(130)
+    raise typer.Exit(0 if ended.succeeded else 1)
+
+
+def report(progress: "Progress", ended: "Ended", folder: "StateFolder") -> None:
+    """After `--once`: what nothing was said of because it was over before, and where the files are."""
+    from aios.cli.state import command
+    from aios.cli.story import Said, style_of
+
+    for ref, project in ended.projects.items():
+        phase, run = project.status.run.phase, project.status.run
+        if run.id not in progress.told and phase.ended:
+            done = f"{sum(task.phase == 'Succeeded' for task in run.tasks)}/{len(run.tasks)} tasks"
+            progress.line(
+                Said(f"{ref.name}  {phase}  {done}  as before: nothing started, nothing spent", phase, style_of(phase))
+            )
+        elif not phase.ended:
+            reason = next((one.message for one in project.status.conditions if one.type == "Stalled"), "") or run.reason
+            progress.line(Said(f"{ref.name}  {project.status.phase}  {reason}", project.status.phase, "yellow"))
+        if phase == "Succeeded":
+            progress.line(Said(f"files  {command(f'aios workspace export {ref.name} ./out', folder)}"))
+        elif phase.ended:
+            progress.line(Said(f"why    {command(f'aios logs {ref.name}', folder)}"))

@@ -1,0 +1,107 @@
+"""`aios workspace ls|cat|log|export PROJECT`: a project's files, from the object store they are kept in."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aios.cli.options import Namespace, State
+from aios.cli.reading import with_laptop
+from aios.cli.terminal import out, say, table
+from aios.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from aios.wiring.ports import LaptopPorts
+    from aios.workspace.manifest import Manifest
+    from aios.workspace.store import Workspace
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show and export a project's files.")
+
+ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name.")]
+
+
+def workspace_of(ports: "LaptopPorts", namespace: str, project: str) -> "Workspace":
+    """The project's workspace."""
+    from aios.naming import bucket_name, workspace_prefix
+    from aios.workspace.store import Workspace
+
+    return Workspace(ports.objects(bucket_name(namespace)), workspace_prefix(namespace, project))
+
+
+async def files_of(ports: "LaptopPorts", namespace: str, project: str) -> "Manifest":
+    """What the workspace holds. Raises NotFoundError when nothing was ever committed."""
+    workspace = workspace_of(ports, namespace, project)
+    head = await workspace.head()
+    if not head.manifest:
+        raise NotFoundError(f'project "{project}" has no files yet in namespace {namespace}: see `aios get projects`')
+    return await workspace.manifest(head.manifest)
+
+
+@app.command("ls")
+def list_files(project: ProjectName, namespace: Namespace = "default", state: State = None) -> None:
+    """List the files with size and label."""
+
+    async def work(ports: "LaptopPorts") -> "Manifest":
+        return await files_of(ports, namespace, project)
+
+    manifest = with_laptop(state, work)
+    rows = [[path, str(entry.size), entry.privacy.value] for path, entry in sorted(manifest.files.items())]
+    for line in table(["FILE", "BYTES", "PRIVACY"], rows):
+        out(line)
+
+
+@app.command("cat")
+def show_file(
+    project: ProjectName,
+    path: Annotated[str, typer.Argument(metavar="FILE", help="Its path in the workspace.")],
+    namespace: Namespace = "default",
+    state: State = None,
+) -> None:
+    """Print one file."""
+
+    async def work(ports: "LaptopPorts") -> bytes:
+        manifest = await files_of(ports, namespace, project)
+        entry = manifest.files.get(path)
+        if entry is None:
+            raise NotFoundError(
+                f'no file "{path}" in project {project}; there are: {", ".join(sorted(manifest.files))}'
+            )
+        return await workspace_of(ports, namespace, project).read(entry)
+
+    data = with_laptop(state, work)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+@app.command("log")
+def show_log(project: ProjectName, namespace: Namespace = "default", state: State = None) -> None:
+    """List the commits, newest first."""
+
+    async def work(ports: "LaptopPorts") -> list[list[str]]:
+        await files_of(ports, namespace, project)
+        commits = await workspace_of(ports, namespace, project).log()
+        return [[str(one.sequence), one.commit[:12], one.author, one.message.partition("\n")[0]] for one in commits]
+
+    for line in table(["SEQUENCE", "COMMIT", "AUTHOR", "MESSAGE"], with_laptop(state, work)):
+        out(line)
+
+
+@app.command("export")
+def export(
+    project: ProjectName,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where they go; other files there are left alone.")],
+    namespace: Namespace = "default",
+    state: State = None,
+) -> None:
+    """Write the files into a folder. Refuses to change a file that exists and differs."""
+
+    async def work(ports: "LaptopPorts") -> "Manifest":
+        await files_of(ports, namespace, project)
+        return await workspace_of(ports, namespace, project).export(folder)
+
+    manifest = with_laptop(state, work)
+    for path in sorted(manifest.files):
+        out(str(folder / path))
+    say(f"{len(manifest.files)} files in {folder}")

@@ -1,0 +1,18 @@
+"""What a process is told by its environment, read once at the edge; use cases get values, never this object."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Environment variables that start with AIOS_; command-line options win over them."""
+
+    model_config = SettingsConfigDict(env_prefix="AIOS_", extra="ignore", frozen=True)
+
+    state_dir: Path | None = Field(default=None, description="The laptop's state folder.")
+    namespace: str = Field(default="default", description="Where objects without a namespace live.")
+    metrics_port: int = Field(default=0, ge=0, le=65_535, description="Port of /metrics; 0 takes a free one.")
+    metrics_address: str = Field(default="127.0.0.1", description="Address of /metrics; a pod says 0.0.0.0.")
+    verbose: bool = Field(default=False, description="Debug lines in the logs, and logs on stderr.")
