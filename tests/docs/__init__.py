@@ -1,0 +1,1 @@
+"""What the documents say is so: their commands run, their links lead somewhere, their names exist."""
