@@ -11,7 +11,8 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 UV := $(shell command -v uv 2>/dev/null)
 ifneq ($(UV),)
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+# Bytecode now, as pip does it, or the first run of everything pays for it.
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 endif

@@ -52,8 +52,9 @@ async def test_events_of_an_object_are_bounded(tmp_path: Path) -> None:
     await resources.close()
 
 
-async def test_object_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+async def test_object_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path) -> None:
     resources = SqliteResources(tmp_path / "resources.db")
+    await resources.apply(ConfigMap(metadata=ObjectMeta(name="other")))
     await resources.apply(ConfigMap(metadata=ObjectMeta(name="scripts"), data={"a": "b"}))
     outside = sqlite3.connect(tmp_path / "resources.db", timeout=10)
     outside.execute("""UPDATE objects SET document = replace(document, '"b"', '7')""")
@@ -61,6 +62,7 @@ async def test_object_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     outside.close()
     with pytest.raises(InvalidSpecError, match="ConfigMap/default/scripts as stored cannot be read"):
         await resources.get(REF)
+    assert [one.metadata.name for one in await resources.list(Kind.CONFIG_MAP)] == ["other"]
     await resources.apply(ConfigMap(metadata=ObjectMeta(name="scripts"), data={"a": "b"}))
     assert await resources.get(REF) is not None, "applying it anew mends it"
     await resources.close()

@@ -5,6 +5,7 @@ cluster, another manager.
 """
 
 import json
+import logging
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,11 +18,13 @@ from aios.embedded import documents
 from aios.embedded.changes import WatchedDatabase
 from aios.embedded.documents import Document
 from aios.embedded.sqlite import Schema
-from aios.errors import NotFoundError
+from aios.errors import InvalidSpecError, NotFoundError
 from aios.ports.clock import Clock, SystemClock
 from aios.ports.resources import AnyResource, AnyStatus
 from aios.spec.base import Kind, Ref, Resource
 from aios.spec.project import RunStatus
+
+log = logging.getLogger(__name__)
 
 EVENTS_KEPT = 100
 """Events remembered of one object; the oldest go first."""
@@ -77,7 +80,13 @@ class SqliteResources:
             )
             return [_load(text, version) for text, version in rows]
 
-        return tuple(documents.to_resource(document) for document in await self._database.read(work))
+        found = []
+        for document in await self._database.read(work):
+            try:
+                found.append(documents.to_resource(document))
+            except InvalidSpecError as error:
+                log.warning("left out of a listing: %s", error)
+        return tuple(found)
 
     async def apply(self, resource: Resource) -> None:
         uid, now = str(uuid.uuid4()), self._now()

@@ -24,7 +24,8 @@ class Resources(Protocol):
     async def get(self, ref: Ref) -> AnyResource | None: ...
 
     async def list(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyResource]:
-        """Sorted by namespace and name; None lists all namespaces."""
+        """Sorted by namespace and name; None lists all namespaces. What this version cannot read is left out and
+        logged: one object must not hide the others."""
         ...
 
     async def apply(self, resource: Resource) -> None:
