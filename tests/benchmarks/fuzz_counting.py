@@ -1,7 +1,8 @@
-"""A pytest plugin: every Hypothesis test runs a stated number of cases, and all cases that ran are counted.
+"""A pytest plugin: the Hypothesis tests share a stated number of cases, and all cases that ran are counted.
 
-AIOS_BENCH_CASES says how many cases a test; the plugin writes JSON, test id to cases that ran, into AIOS_BENCH_COUNTS.
-A test whose own settings ask for less is raised, one with a small space of cases ends when it has seen them all.
+AIOS_TEST_BENCH_CASES says how many in all; the plugin writes JSON, test id to cases that ran, into the file
+AIOS_TEST_BENCH_COUNTS. A test whose own settings ask for less gets its share too; one with few possible cases ends
+when it has seen them all.
 """
 
 import functools
@@ -16,20 +17,23 @@ from typing import Any
 import hypothesis
 import pytest
 
-CASES = "AIOS_BENCH_CASES"
-COUNTS = "AIOS_BENCH_COUNTS"
+CASES = "AIOS_TEST_BENCH_CASES"
+COUNTS = "AIOS_TEST_BENCH_COUNTS"
 _counts: Counter[str] = Counter()
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    wanted = int(os.environ[CASES])
-    for item in items:
-        case = getattr(item, "cls", None)
-        if hasattr(getattr(case, "runTest", None), "_hypothesis_state_machine_class"):
-            _raise_machine(case, item.nodeid, wanted)
-        elif handle := getattr(getattr(item, "obj", None), "hypothesis", None):
-            handle.inner_test = _counted(handle.inner_test, item.nodeid)
-            _raise(item, wanted)
+    machines = [item for item in items if _is_machine(item)]
+    functions = [item for item in items if hasattr(getattr(item, "obj", None), "hypothesis")]
+    share = max(1, -(-int(os.environ[CASES]) // max(1, len(machines) + len(functions))))
+    for item in machines:
+        _raise_machine(getattr(item, "cls", None), item.nodeid, share)
+    for item in functions:
+        _raise(item, share)
+
+
+def _is_machine(item: pytest.Item) -> bool:
+    return hasattr(getattr(getattr(item, "cls", None), "runTest", None), "_hypothesis_state_machine_class")
 
 
 def pytest_sessionfinish() -> None:
@@ -40,6 +44,7 @@ def _raise(item: pytest.Item, wanted: int) -> None:
     # Hypothesis has no public way to change the number of cases of a test that states its own; should this stop
     # working, the counts show it.
     function: Any = getattr(item, "obj", None)
+    function.hypothesis.inner_test = _counted(function.hypothesis.inner_test, item.nodeid)
     before = getattr(function, "_hypothesis_internal_use_settings", hypothesis.settings())
     changed = hypothesis.settings(before, max_examples=wanted, database=None)
     function._hypothesis_internal_use_settings = changed

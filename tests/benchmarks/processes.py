@@ -111,6 +111,11 @@ class Measured:
         """Of the measured process itself, not of what launched it."""
         return int(self._wait_for_report()["pid"])
 
+    def check_alive(self) -> None:
+        """Raises ProcessFailedError when it has ended."""
+        if self._process.poll() is not None:
+            raise ProcessFailedError(f"ended: {self.last_words(40)}")
+
     def lines(self, seconds: float = SECONDS) -> Iterator[Line]:
         """Every line as it comes until the process ends. Raises ProcessFailedError when it takes too long."""
         started = float(self._wait_for_report()["started"])
@@ -156,8 +161,8 @@ class Measured:
                 return None
         return self.wait()
 
-    def last_words(self) -> str:
-        return f"{' '.join(self._command)}\n" + "\n".join(self._said[-20:])
+    def last_words(self, lines: int = 20) -> str:
+        return f"{' '.join(self._command)}\n" + "\n".join(self._said[-lines:])
 
     def _listen(self) -> None:
         output = self._process.stdout

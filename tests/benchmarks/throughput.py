@@ -63,7 +63,7 @@ def measure(bench: Bench) -> Iterator[Outcome]:
         load = f"{projects} x {tasks} tasks, {WORKERS} workers in one process; Celery prefork 2"
         rows = (
             (RATE, "tasks", "/s", Better.HIGHER, load),
-            (CPU, "CPU of one task", "ms", Better.LOWER, "workers and broker"),
+            (CPU, "CPU of one task", "ms", Better.LOWER, "all of it, start-up included"),
         )
         for metric, what, unit, better, note in rows:
             yield Row(
