@@ -13,7 +13,7 @@ from aios.spec.base import Condition, Resource
 if TYPE_CHECKING:
     from aios.embedded.resources import Event
     from aios.ports.resources import AnyResource, Resources
-    from aios.projects.view import RunView
+    from aios.tasks.run_events import AnyRunEvent
     from aios.wiring.ports import LaptopPorts
 
 app = typer.Typer(add_completion=False)
@@ -30,35 +30,34 @@ def describe(
     """Show everything about one resource: spec, conditions with what to do, events, and a project's tasks."""
     ref = ref_of(target, namespace)
 
-    async def on_laptop(ports: "LaptopPorts") -> "tuple[AnyResource, RunView | None, Sequence[Event]]":
+    async def on_laptop(ports: "LaptopPorts") -> "tuple[AnyResource, Sequence[AnyRunEvent], Sequence[Event]]":
         found = await required(ports.resources, ref)
-        return found, await _view(ports, found), await ports.events(ref)
+        return found, await _history(ports, found), await ports.events(ref)
 
     async def on_cluster(resources: "Resources") -> "AnyResource":
         return await required(resources, ref)
 
     if context is None:
-        found, view, events = with_laptop(state, on_laptop)
+        found, history, events = with_laptop(state, on_laptop)
         say_if_stopped(state)
     else:
-        found, view, events = with_resources(state, context, on_cluster), None, ()
-    for line in _lines(found, view, events):
+        found, history, events = with_resources(state, context, on_cluster), (), ()
+    for line in _lines(found, history, events):
         out(line)
 
 
-async def _view(ports: "LaptopPorts", found: Resource) -> "RunView | None":
+async def _history(ports: "LaptopPorts", found: Resource) -> "Sequence[AnyRunEvent]":
     from aios.naming import run_stream
-    from aios.projects.view import view_of
     from aios.spec.project import Project
     from aios.tasks.run_events import RUN_EVENT
 
     if not isinstance(found, Project) or not found.status.run.id:
-        return None
+        return ()
     records = await ports.journal.read(run_stream(found.status.run.id))
-    return view_of(RUN_EVENT.validate_python(one.data) for one in records)[0]
+    return [RUN_EVENT.validate_python(one.data) for one in records]
 
 
-def _lines(found: "AnyResource", view: "RunView | None", events: "Sequence[Event]") -> Iterator[str]:
+def _lines(found: "AnyResource", history: "Sequence[AnyRunEvent]", events: "Sequence[Event]") -> Iterator[str]:
     from aios.cli.documents import to_document, to_yaml
     from aios.cli.get import age
 
@@ -71,9 +70,9 @@ def _lines(found: "AnyResource", view: "RunView | None", events: "Sequence[Event
             yield from _section(key, to_yaml([document[key]]).splitlines())
     conditions: Sequence[Condition] = getattr(getattr(found, "status", None), "conditions", ())
     yield from _section("conditions", list(_conditions(conditions)))
-    if view is not None:
-        yield from _section("tasks", list(_tasks(view)))
-        yield from _section("routes", list(_routes(view)))
+    if history:
+        yield from _section("tasks", list(_tasks(history)))
+        yield from _section("last routes", list(_routes(history)))
     yield from _section(
         "events", [f"{age(one.last_at):>4} ago  {one.type:<7}  {one.reason}  {one.message}" for one in events]
     )
@@ -97,8 +96,9 @@ def _conditions(conditions: Sequence[Condition]) -> Iterator[str]:
             yield f"{'':<12} what to do: {known.what_to_do}"
 
 
-def _tasks(view: "RunView") -> Iterator[str]:
+def _tasks(history: "Sequence[AnyRunEvent]") -> Iterator[str]:
     from aios.cli.story import count, duration, money
+    from aios.projects.view import view_of
 
     rows = [
         [
@@ -112,13 +112,16 @@ def _tasks(view: "RunView") -> Iterator[str]:
             duration(row.seconds),
             row.reason.partition("\n")[0],
         ]
-        for row in view.rows
+        for row in view_of(history)[0].rows
     ]
     if rows:
         yield from table(["TASK", "PHASE", "MEMBER", "MODEL", "ATTEMPTS", "FILES", "COST", "TIME", "WHY"], rows)
 
 
-def _routes(view: "RunView") -> Iterator[str]:
-    for row in view.rows:
-        if row.attempt:
-            yield f"{row.name}: {row.member}/{row.model}  {view.remarks.get(row.name, '')}".rstrip()
+def _routes(history: "Sequence[AnyRunEvent]") -> Iterator[str]:
+    """Who was chosen for each task's last attempt, and why nobody else."""
+    from aios.tasks.run_events import Dispatched
+
+    for event in {event.task.name: event for event in history if isinstance(event, Dispatched)}.values():
+        yield f"{event.task.name}: {event.member}/{event.model}  {event.reason}"
+        yield from (f"  {one.member}/{one.model}  {one.reason}" for one in event.rejected)

@@ -63,14 +63,14 @@ async def run_of(ports: "LaptopPorts", namespace: str, project: str) -> str:
 async def _run(ports: "LaptopPorts", run: str, project: str, *, follow: bool) -> None:
     from aios.cli.story import Story
     from aios.naming import run_stream
-    from aios.wiring import follow as following
+    from aios.wiring.follow import RunReader
 
     story = Story(project)
 
     def over() -> bool:
         return not follow or story.view.state.ended is not None
 
-    async for record in following.follow(ports.journal, {}, prefix=run_stream(run), done=over):
+    async for record in RunReader(ports.journal, {}, prefix=run_stream(run)).follow(over):
         for said in story.tell(record.event):
             text = said.text.replace(said.word, paint(said.word, said.style or "bold"), 1) if said.word else said.text
             out(f"{_clock(record.at)}  {text}")

@@ -117,12 +117,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return EXIT_INTERRUPTED
-    except AiosError as error:
+    except (AiosError, ExceptionGroup) as caught:
+        error = _ours(caught)
+        if error is None:
+            raise
         complain(str(error))
         return (
             EXIT_ENVIRONMENT if isinstance(error, EnvironmentProblemError | ServiceUnavailableError) else EXIT_BAD_INPUT
         )
     return code if isinstance(code, int) else 0
+
+
+def _ours(error: Exception) -> AiosError | None:
+    """The error a person can act on, out of whatever task groups wrapped around it."""
+    if isinstance(error, ExceptionGroup):
+        return next((found for found in map(_ours, error.exceptions) if found is not None), None)
+    return error if isinstance(error, AiosError) else None
 
 
 if __name__ == "__main__":

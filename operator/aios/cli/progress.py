@@ -77,6 +77,8 @@ class Progress:
         story.scripted = self._scripted
         lines = story.tell(record.event)
         self._clock[record.run] = (record.event.at, time.monotonic())
+        if self._live is not None:
+            self._live.refresh()  # or what is no longer running would be drawn once more below the line
         if not record.old:
             for said in lines:
                 self.told.add(record.run)

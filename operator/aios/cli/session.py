@@ -1,6 +1,7 @@
 """What commands that run for a while share: where their logs go, and how Ctrl-C reaches them."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -10,6 +11,8 @@ from aios.settings import Settings
 from aios.telemetry import configure_logs
 
 T = TypeVar("T")
+
+PATIENT_SIGNALS = 2
 
 
 def prepare(state: StateFolder, *, verbose: bool) -> Settings:
@@ -21,22 +24,25 @@ def prepare(state: StateFolder, *, verbose: bool) -> Settings:
 
 
 def in_loop(work: Callable[[asyncio.Event], Awaitable[T]]) -> tuple[T, bool]:
-    """Run `work(stop)` in a loop of its own; SIGINT and SIGTERM set `stop`, as often as they come.
+    """Run `work(stop)` in a loop of its own; SIGINT and SIGTERM set `stop`, the first time to finish what is in
+    flight, the second time to stop at once. The third ends the process where it stands, which loses nothing recorded.
 
     Returns its result and whether it was told to stop.
     """
-    told = False
+    told = 0
 
     async def inside() -> T:
         stop = asyncio.Event()
 
         def tell() -> None:
             nonlocal told
-            told = True
+            told += 1
+            if told > PATIENT_SIGNALS:
+                os._exit(128 + signal.SIGINT)
             stop.set()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, tell)
         return await work(stop)
 
-    return asyncio.run(inside()), told
+    return asyncio.run(inside()), told > 0

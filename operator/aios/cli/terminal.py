@@ -40,8 +40,8 @@ def say(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """An error, on stderr."""
-    say(f"{paint('error', 'red', stream=sys.stderr)}  {text}")
+    """An error, on stderr. Several lines are a table that brings its own heads."""
+    say(text if "\n" in text else f"{paint('error', 'red', stream=sys.stderr)}  {text}")
 
 
 def width() -> int:

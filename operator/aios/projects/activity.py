@@ -1,5 +1,6 @@
 """What each agent has done so far, for its columns: a sum over run streams that only reads what is new."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,15 +50,23 @@ class ActivityLedger:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._streams: dict[str, _Stream] = {}
+        self._reading = asyncio.Lock()
+        """Two readers at once would count the same records twice."""
 
     async def read(self, namespace: str) -> Mapping[str, Activity]:
         """By agent name, for the namespace; an agent that has done nothing is not listed."""
-        prefix = run_stream(f"{namespace}/")
+        async with self._reading:
+            return await self._read(run_stream(f"{namespace}/"))
+
+    async def _read(self, prefix: str) -> Mapping[str, Activity]:
         heads = {head.stream: head.seq for head in await self._journal.streams(prefix)}
         for stream in [known for known in self._streams if known.startswith(prefix) and known not in heads]:
             del self._streams[stream]
         for stream, head in heads.items():
             await self._read_on(stream, head)
+        return self._summed(prefix)
+
+    def _summed(self, prefix: str) -> Mapping[str, Activity]:
         mine = [run for stream, run in self._streams.items() if stream.startswith(prefix)]
         agents = sorted({agent for run in mine for agent in run.done})
         return {

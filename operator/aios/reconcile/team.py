@@ -6,7 +6,6 @@ A team that breaks a rule keeps the agents it had: a bad edit must not stop work
 from collections.abc import Mapping, Sequence
 
 from aios.desired.build import build_agents, build_buckets, build_queues
-from aios.desired.ownership import wanted_replicas
 from aios.desired.references import agents_of
 from aios.naming import engine_queue, queue_name
 from aios.reconcile.conditions import Finding, holds, progressing, ready, stalled, stalled_by, to_conditions
@@ -46,9 +45,7 @@ async def _apply(world: World, team: AgentTeam, live: Mapping[str, Agent]) -> No
     await _ensure_topology(world, team)
     wanted = build_agents(team)
     for agent in wanted:
-        replicas = wanted_replicas(agent.spec.replicas, live.get(agent.metadata.name))
-        spec = agent.spec.model_copy(update={"replicas": replicas})
-        await world.resources.apply(agent.model_copy(update={"spec": spec}))
+        await world.resources.apply(agent)  # whoever scaled it keeps the number: the port promises that
     for name in live.keys() - {agent.metadata.name for agent in wanted}:
         await world.resources.delete(live[name].ref)
 

@@ -1,11 +1,10 @@
 """Reading runs as they happen, from their journals: what `aios up`, `run` and `logs` show is never second-hand."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from aios.errors import CompactedError
-from aios.naming import run_stream
 from aios.ports.journal import Journal
 from aios.tasks.run_events import RUN_EVENT, AnyRunEvent
 
@@ -31,36 +30,39 @@ async def positions(journal: Journal, prefix: str = RUNS) -> dict[str, int]:
     return {head.stream: head.seq for head in await journal.streams(prefix)}
 
 
-async def news(journal: Journal, read: dict[str, int], prefix: str = RUNS) -> list[RunRecord]:
-    """What was appended since `read`, which is moved forward. By stream; within a stream in order."""
-    found: list[RunRecord] = []
-    for head in await journal.streams(prefix):
-        after = read.get(head.stream, 0)
-        if head.seq <= after:
-            continue
-        try:
-            records = await journal.read(head.stream, after)
-        except CompactedError as error:
-            # What was compacted is over and done; the reader of news goes on with what came after.
-            read[head.stream] = error.snapshot
-            continue
-        for one in records:
-            event = RUN_EVENT.validate_python(one.data)
-            found.append(RunRecord(head.stream.removeprefix(RUNS), one.seq, one.at, event))
-            read[head.stream] = one.seq
-    return found
+class RunReader:
+    """Reads every run once, from its beginning. What one reading leaves out, for example because it was cancelled,
+    the next one gives."""
 
+    def __init__(self, journal: Journal, known: Mapping[str, int], *, prefix: str = RUNS) -> None:
+        """`known`: up to where a stream's records are marked old."""
+        self._journal, self._known, self._prefix = journal, known, prefix
+        self._read: dict[str, int] = {}
 
-async def follow(
-    journal: Journal, known: Mapping[str, int], *, prefix: str = RUNS, done: Callable[[], bool] = lambda: False
-) -> AsyncIterator[RunRecord]:
-    """Every run from its beginning (marked old up to `known`), then what comes, until `done()`; what was there when
-    it became true is still given."""
-    read: dict[str, int] = {}
-    while True:
-        last = done()
-        for record in await news(journal, read, prefix):
-            yield replace(record, old=record.seq <= known.get(run_stream(record.run), 0))
-        if last:
-            return
-        await journal.changed(PATIENCE)
+    async def news(self) -> AsyncIterator[RunRecord]:
+        """What was appended since the last reading. By stream; within a stream in order."""
+        for head in await self._journal.streams(self._prefix):
+            after = self._read.get(head.stream, 0)
+            if head.seq <= after:
+                continue
+            try:
+                records = await self._journal.read(head.stream, after)
+            except CompactedError as error:
+                # What was compacted is over and done; the reader of news goes on with what came after.
+                self._read[head.stream] = error.snapshot
+                continue
+            for one in records:
+                self._read[head.stream] = one.seq
+                event = RUN_EVENT.validate_python(one.data)
+                old = one.seq <= self._known.get(head.stream, 0)
+                yield RunRecord(head.stream.removeprefix(RUNS), one.seq, one.at, event, old=old)
+
+    async def follow(self, over: Callable[[], bool] = lambda: False) -> AsyncIterator[RunRecord]:
+        """What there is, then what comes, until `over()`; what was there when it became true is still given."""
+        while True:
+            last = over()
+            async for record in self.news():
+                yield record
+            if last:
+                return
+            await self._journal.changed(PATIENCE)

@@ -41,6 +41,7 @@ class Laptop:
     ) -> None:
         self.state, self.ports, self.clock = state, ports, clock
         self._isolate = isolate
+        self._preload: Thread | None = None
         run: RunReplica = ProcessReplica(state.path).run if isolate else LaptopWorkers(state, ports, instrument).run
         self._embedded = EmbeddedWorkloads(run, changed=self._replica_changed)
         workloads: Workloads = self._embedded
@@ -71,8 +72,9 @@ class Laptop:
 
     def warm_up(self) -> None:
         """Load what the first task needs (a second of imports) while everything else starts."""
-        if not self._isolate:
-            Thread(target=preload, name="preload", daemon=True).start()
+        if not self._isolate and self._preload is None:
+            self._preload = Thread(target=preload, name="preload", daemon=True)
+            self._preload.start()
 
     async def settle(self, patience: float) -> None:
         """Have every status say how things stand now; return when that is done, or after `patience` seconds."""
@@ -114,6 +116,9 @@ class Laptop:
     async def close(self) -> None:
         """End every replica now."""
         await self._embedded.close()
+        if self._preload is not None:
+            # An interpreter that ends while a thread imports C extensions may never end.
+            await asyncio.to_thread(self._preload.join)
 
 
 @contextlib.asynccontextmanager

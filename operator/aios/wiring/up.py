@@ -29,7 +29,7 @@ from aios.spec.project import Project
 from aios.spec.vocabulary import ProjectPhase, Tool
 from aios.tasks.run_events import RUN_EVENT, RetryRequested
 from aios.telemetry import serve_metrics
-from aios.wiring.follow import RunRecord, follow, positions
+from aios.wiring.follow import RunReader, RunRecord, positions
 from aios.wiring.laptop import Laptop, laptop
 from aios.wiring.ports import Instrument, as_they_are, open_ports
 from aios.wiring.sources import apply_sources, plan_sources, stored
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
 LAST_WORDS_SECONDS = 2.0
-"""For what was journalled at the very end to be shown."""
+"""How long statuses may take to say how things ended."""
 STDIN = "-"
 
 
@@ -126,6 +126,7 @@ class _Up:
         self._options, self._audience, self._laptop = options, audience, running
         self._journal: Journal = running.ports.journal
         self._resources: Resources = running.ports.resources
+        self._applied = False
 
     async def run(self, loaded: Loaded, stop: asyncio.Event) -> Ended:
         """Apply, then run until there is a reason to end."""
@@ -135,23 +136,22 @@ class _Up:
         waited_for = await self._projects(loaded)
         if not all([await self._has_ended(ref) for ref in waited_for]):
             self._laptop.warm_up()
-        known = await positions(self._journal)
-        ending = asyncio.Event()
+        reader = RunReader(self._journal, await positions(self._journal))
         loops = asyncio.create_task(self._laptop.run(), name="laptop")
-        show = asyncio.create_task(_show(self._journal, known, self._audience, ending), name="show")
+        show = asyncio.create_task(_show(reader, self._audience), name="show")
         watch = asyncio.create_task(self._follow_edits(), name="edits")
         reason = asyncio.create_task(self._until(waited_for, stop), name="until")
         try:
-            await asyncio.wait({loops, reason, show}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (loops, show):
+            endless = {loops, show, *({watch} if self._follows_edits else ())}
+            await asyncio.wait({reason, *endless}, return_when=asyncio.FIRST_COMPLETED)
+            for task in endless:
                 if task.done():
-                    task.result()  # neither ends by itself: this raises what ended it
+                    task.result()  # none ends by itself: this raises what ended it
             # First the engine and the reconciler, or they would give drained workers new work and new replicas.
             await self._laptop.settle(LAST_WORDS_SECONDS)
             await _cancel(watch, reason, loops)
             await self._end(stop)
-            ending.set()
-            await asyncio.wait({show}, timeout=LAST_WORDS_SECONDS)
+            await _last_words(reader, self._audience, show)
         finally:
             await _cancel(watch, reason, loops, show)
         found = {ref: await self._resources.get(ref) for ref in waited_for}
@@ -172,7 +172,9 @@ class _Up:
             catalogue, await stored(self._resources), origins(loaded, self._options), sources(self._options)
         )
         await apply_sources(self._resources, plan)
-        self._audience.applied(plan.changes, catalogue)
+        if not (self._applied and plan.changes.is_empty):
+            self._audience.applied(plan.changes, catalogue)
+        self._applied = True
 
     async def _projects(self, loaded: Loaded) -> tuple[Ref, ...]:
         """What `--once` waits for: the projects of the YAML, or without any path all there are."""
@@ -182,17 +184,25 @@ class _Up:
             return tuple(loaded.catalogue.projects)
         return tuple(project.ref for project in await self._resources.list(Kind.PROJECT))
 
+    @property
+    def _follows_edits(self) -> bool:
+        return not self._options.once and any(path != STDIN for path in self._options.paths)
+
     async def _follow_edits(self) -> None:
-        paths = [Path(path) for path in self._options.paths if path != STDIN]
-        if self._options.once or not paths:
+        if not self._follows_edits:
             return
+        paths = [Path(path) for path in self._options.paths if path != STDIN]
+        said = ""
         async for _ in edits(paths):
             loaded = await asyncio.to_thread(load_sources, self._options)
             try:
                 check_extras(loaded.require())
                 await self._apply(loaded)
-            except InvalidSpecError as error:
-                self._audience.broken(str(error))
+                said = ""
+            except (InvalidSpecError, MissingExtraError) as error:
+                if str(error) != said:
+                    self._audience.broken(str(error))
+                said = str(error)
 
     async def _until(self, waited_for: Sequence[Ref], stop: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())
@@ -238,9 +248,8 @@ async def attend(state: StateFolder, project: Project, audience: Audience, stop:
     """Give a project to the `aios up` that runs already, and follow it until it ended or `stop` is set."""
     ports = open_ports(state)
     try:
-        known = await positions(ports.journal)
+        reader = RunReader(ports.journal, await positions(ports.journal))
         await submit(ports.resources, project)
-        over = asyncio.Event()
 
         async def look() -> None:
             async for ref in ports.resources.changes():
@@ -250,11 +259,10 @@ async def attend(state: StateFolder, project: Project, audience: Audience, stop:
 
         looking = asyncio.create_task(look())
         stopping = asyncio.create_task(stop.wait())
-        showing = asyncio.create_task(_show(ports.journal, known, audience, over))
+        showing = asyncio.create_task(_show(reader, audience))
         try:
             await asyncio.wait({looking, stopping, showing}, return_when=asyncio.FIRST_COMPLETED)
-            over.set()
-            await asyncio.wait({showing}, timeout=LAST_WORDS_SECONDS)
+            await _last_words(reader, audience, showing)
         finally:
             await _cancel(looking, stopping, showing)
         found = await ports.resources.get(project.ref)
@@ -263,8 +271,15 @@ async def attend(state: StateFolder, project: Project, audience: Audience, stop:
         await ports.close()
 
 
-async def _show(journal: Journal, known: Mapping[str, int], audience: Audience, ending: asyncio.Event) -> None:
-    async for record in follow(journal, known, done=ending.is_set):
+async def _show(reader: RunReader, audience: Audience) -> None:
+    async for record in reader.follow():
+        audience.happened(record)
+
+
+async def _last_words(reader: RunReader, audience: Audience, showing: asyncio.Task[None]) -> None:
+    """Show what is on record and was not shown yet, then no more."""
+    await _cancel(showing)
+    async for record in reader.news():
         audience.happened(record)
 
 

@@ -1,0 +1,87 @@
+"""`aios demo`: what `make demo` shows a stranger. It runs the software team example in a fresh state folder and says
+plainly what of it was real."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from aios.cli.terminal import out, paint, say
+from aios.errors import EnvironmentProblemError
+
+if TYPE_CHECKING:
+    from aios.embedded.state_folder import StateFolder
+
+app = typer.Typer(add_completion=False)
+
+EXAMPLE = Path("examples/02-software-team")
+PROJECT = "word-count"
+LEGEND = (
+    ("scripted", "what the models said: scripts.yaml plays `strong` and `local`, so neither key nor network is needed"),
+    ("scripted", "the prices: made up, counted as if they were charged"),
+    ("real", "plan, routing and escalation, privacy checks, journal, queues, retries, crash safety"),
+    ("real", "the files, the workspace and its commits, the commands that were run, the defect and its repair"),
+)
+
+
+@app.command()
+def demo() -> None:
+    """Run the software team example in a fresh state folder; end with what it delivered."""
+    from aios.embedded.state_folder import StateFolder
+
+    if not EXAMPLE.is_dir():
+        raise EnvironmentProblemError(f"no {EXAMPLE} here: run the demo in a clone of the repository, with `make demo`")
+    folder = Path(tempfile.mkdtemp(prefix="aios-demo-"))
+    state = StateFolder(folder / ".aios")
+    code = _run(state)
+    if code:
+        raise typer.Exit(code)
+    files = folder / "files"
+    _title("tasks")
+    _aios("describe", "project", PROJECT, state=state, section="tasks")
+    _title("delivered")
+    _aios("workspace", "ls", PROJECT, state=state)
+    _aios("workspace", "export", PROJECT, str(files), state=state, quiet=True)
+    _title(f"its own tests, run just now in {files}")
+    tests = subprocess.run(
+        [sys.executable, "-m", "unittest", "-v"], cwd=files, capture_output=True, text=True, check=False, timeout=120
+    )
+    out(tests.stderr.strip())
+    _title("what was real")
+    for kind, text in LEGEND:
+        out(f"  {paint(kind.ljust(8), 'green' if kind == 'real' else 'yellow')}  {text}")
+    _title("next")
+    out(f"  aios logs {PROJECT}/test -C {state.path}     what the tester was asked, said and did")
+    out(f"  aios plan {EXAMPLE} --explain              who would do what, and why nobody else")
+    out("  aios init my-team && aios up my-team            a team of your own")
+    if tests.returncode:
+        say("the delivered tests failed")
+        raise typer.Exit(1)
+
+
+def _run(state: "StateFolder") -> int:
+    return subprocess.run(
+        [sys.executable, "-m", "aios", "up", str(EXAMPLE), "--once", "-C", str(state.path)], check=False
+    ).returncode
+
+
+def _title(text: str) -> None:
+    out(f"\n{paint(text, 'bold')}")
+
+
+def _aios(*words: str, state: "StateFolder", section: str = "", quiet: bool = False) -> None:
+    """Another command's output; of `describe` one section."""
+    done = subprocess.run(
+        [sys.executable, "-m", "aios", *words, "-C", str(state.path)], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    if section:
+        start = lines.index(section) + 1
+        end = next((number for number in range(start, len(lines)) if not lines[number]), len(lines))
+        lines = lines[start:end]
+    if not quiet:
+        for line in lines:
+            out(line if line.startswith("  ") else f"  {line}")

@@ -1,0 +1,119 @@
+"""Commands that look at a state folder in which the hello example has run."""
+
+import json
+from pathlib import Path
+
+from tests.cli.console import EXAMPLES, aios
+
+
+def test_get_prints_the_columns_of_kubectl(hello: Path) -> None:
+    ran = aios("get", "projects", cwd=hello)
+    header, row = ran.out.splitlines()
+    assert header.split() == ["NAME", "TEAM", "PHASE", "DONE", "AGE"]
+    assert row.split()[:4] == ["greeting", "hello", "Succeeded", "1/1"]
+    assert "no `aios up` is running" in ran.err
+
+
+def test_get_wide_adds_reason_and_tokens(hello: Path) -> None:
+    ran = aios("get", "proj", "-o", "wide", cwd=hello)
+    assert ran.out.splitlines()[0].split()[-2:] == ["REASON", "TOKENS"]
+    assert "RunSucceeded" in ran.out
+
+
+def test_get_json_is_a_list_and_one_object_by_name(hello: Path) -> None:
+    listed = json.loads(aios("get", "projects", "-o", "json", cwd=hello).out)
+    one = json.loads(aios("get", "project", "greeting", "-o", "json", cwd=hello).out)
+    assert (listed["kind"], listed["items"]) == ("List", [one])
+    assert set(one) == {"apiVersion", "kind", "metadata", "spec", "status"}
+    assert one["status"]["run"]["phase"] == "Succeeded"
+
+
+def test_get_names(hello: Path) -> None:
+    ran = aios("get", "-o", "name", cwd=hello)
+    assert ran.out.split() == [
+        "model.aios.dev/hello",
+        "agentteam.aios.dev/hello",
+        "agent.aios.dev/hello-greeter",
+        "project.aios.dev/greeting",
+    ]
+
+
+def test_get_of_what_is_not_there_names_what_is(hello: Path) -> None:
+    ran = aios("get", "project", "greetings", cwd=hello)
+    assert (ran.code, ran.out) == (1, "")
+    assert "there are: greeting" in ran.err
+    assert "kinds are models (mdl)" in aios("get", "pods", cwd=hello).err
+
+
+def test_describe_tells_tasks_routes_and_conditions(hello: Path) -> None:
+    ran = aios("describe", "project/greeting", cwd=hello)
+    assert ran.code == 0
+    for words in ("goal: A greeting in a file.", "RunSucceeded", "last routes", "greet: greeter/hello", "events"):
+        assert words in ran.out
+
+
+def test_logs_tell_the_run_and_a_task_word_by_word(hello: Path) -> None:
+    run = aios("logs", "greeting", cwd=hello).out
+    assert "greet      greeter    hello    done   1 file" in run
+    task = aios("logs", "greeting/greet", cwd=hello).out
+    assert "You greet World in one line." in task
+    assert "-> write_file(" in task
+    assert "scripted:hello said" in task
+    assert "ended: Succeeded" in task
+
+
+def test_logs_of_an_unknown_task_name_those_there_are(hello: Path) -> None:
+    ran = aios("logs", "greeting/grete", cwd=hello)
+    assert ran.code == 1
+    assert "there are attempts at: greet" in ran.err
+
+
+def test_workspace_lists_shows_and_exports(hello: Path, tmp_path: Path) -> None:
+    assert "greeting.txt   14      Internal" in aios("workspace", "ls", "greeting", cwd=hello).out
+    assert aios("workspace", "cat", "greeting", "greeting.txt", cwd=hello).out == "Hello, World!\n"
+    assert "greet: Write the greeting" in aios("workspace", "log", "greeting", cwd=hello).out
+    exported = aios("workspace", "export", "greeting", tmp_path / "out", cwd=hello)
+    assert exported.out == f"{tmp_path}/out/greeting.txt\n"
+    (tmp_path / "out" / "greeting.txt").write_text("mine", encoding="utf-8")
+    again = aios("workspace", "export", "greeting", tmp_path / "out", cwd=hello)
+    assert again.code == 3
+    assert (tmp_path / "out" / "greeting.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_workspace_of_a_project_without_files(hello: Path) -> None:
+    ran = aios("workspace", "ls", "nothing", cwd=hello)
+    assert ran.code == 1
+    assert "has no files yet" in ran.err
+
+
+def test_plan_of_unchanged_yaml_is_empty(hello: Path) -> None:
+    ran = aios("plan", "01-hello", cwd=hello)
+    assert (ran.code, ran.out) == (0, "no changes\n")
+
+
+def test_plan_shows_the_changed_field_and_writes_nothing(hello: Path, tmp_path: Path) -> None:
+    state = hello / ".aios"
+    for file in (hello / "01-hello").iterdir():
+        text = file.read_text(encoding="utf-8").replace("whom: World", "whom: Moon")
+        (tmp_path / file.name).write_text(text, encoding="utf-8")
+    for _ in range(2):
+        ran = aios("plan", tmp_path, "-C", state, cwd=hello)
+        assert "~ Project/greeting" in ran.out
+        assert "spec.inputs.whom: World -> Moon" in ran.out
+
+
+def test_plan_explains_who_would_do_what(tmp_path: Path) -> None:
+    ran = aios("plan", EXAMPLES / "01-hello", "--explain", cwd=tmp_path)
+    assert "greeting/greet  privacy Internal, complexity 5" in ran.out
+    assert "-> greeter/hello" in ran.out
+    as_json = json.loads(aios("plan", EXAMPLES / "01-hello", "--explain", "-o", "json", cwd=tmp_path).out)
+    assert as_json["routes"][0]["member"] == "greeter"
+    assert {change["action"] for change in as_json["changes"]} == {"Create"}
+    assert not (EXAMPLES / ".aios").exists()
+
+
+def test_plan_prints_kubernetes_manifests(tmp_path: Path) -> None:
+    ran = aios("plan", EXAMPLES / "01-hello", "--manifests", cwd=tmp_path)
+    assert ran.code == 0
+    assert "kind: Deployment" in ran.out
+    assert "name: hello-greeter" in ran.out
