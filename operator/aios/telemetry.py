@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import TextIOWrapper
 from pathlib import Path
 from threading import Thread
 
@@ -84,6 +85,14 @@ def _ids_of(record: logging.LogRecord) -> dict[str, str]:
     return {**_ids.get({}), **stated}
 
 
+class _LateFile(logging.FileHandler):
+    """Makes its folder with the first line, so that a command that is refused leaves nothing behind."""
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
+
+
 def configure_logs(*, file: Path | None, stderr: bool, verbose: bool = False) -> None:
     """Send logs to `file` as JSON and, if asked, to stderr: pretty on a terminal, JSON elsewhere.
 
@@ -91,8 +100,7 @@ def configure_logs(*, file: Path | None, stderr: bool, verbose: bool = False) ->
     """
     handlers: list[logging.Handler] = []
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        to_file = logging.FileHandler(file, encoding="utf-8", delay=True)
+        to_file = _LateFile(file, encoding="utf-8", delay=True)
         to_file.setFormatter(JsonLines())
         handlers.append(to_file)
     if stderr:

@@ -63,7 +63,7 @@ def test_a_failed_attempt_shows_the_first_line_and_how_many_are_left() -> None:
 def test_a_success_after_it_shows_files_cost_time_and_why_another_model() -> None:
     again = (RetryScheduled(at=2.0, task="make", attempt=1, due=2.5), TimerFired(at=2.5, task="make", attempt=1))
     lines = told(PLANNED, dispatched(1, "local"), ended(1, FAILED), *again, dispatched(2, "strong"), ended(2, DONE))
-    assert lines[2].split("   ")[0:3] == ["  make    ", "dev     ", "strong"]
+    assert lines[2].split()[:3] == ["make", "dev", "strong"]
     assert "done   2 files   $0.010   0.9s   escalated: " in lines[2]
 
 

@@ -4,12 +4,14 @@ It says only that something changed, never what: whoever listens loads everythin
 a file in three steps, or a `git checkout` that swaps a hundred files, ends in one reading of what is there then.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 SUFFIXES = (".yaml", ".yml")
 SETTLE_MILLISECONDS = 200
 """Changes closer together than this are one."""
+TURN_MILLISECONDS = 500
+"""How long the watch waits without a change before it says that it stands."""
 
 
 def is_ours(path: Path) -> bool:
@@ -23,8 +25,9 @@ def folders_to_watch(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(sorted(folder for folder in folders if folder.is_dir()))
 
 
-async def edits(paths: Sequence[Path]) -> AsyncIterator[None]:
-    """One item whenever YAML below `paths` was added, edited or removed. Ends only when cancelled."""
+async def edits(paths: Sequence[Path]) -> AsyncGenerator[None, None]:
+    """One item whenever YAML below `paths` was added, edited or removed, and one as soon as the watch stands: what was
+    edited between the last loading and that moment is seen by nobody else. Ends only when cancelled."""
     from watchfiles import Change, awatch
 
     stated = {path.absolute() for path in paths if not path.is_dir()}
@@ -37,5 +40,16 @@ async def edits(paths: Sequence[Path]) -> AsyncIterator[None]:
     folders = folders_to_watch(paths)
     if not folders:
         return
-    async for _ in awatch(*folders, watch_filter=wanted, step=SETTLE_MILLISECONDS, ignore_permission_denied=True):
-        yield
+    standing = False
+    watch = awatch(
+        *folders,
+        watch_filter=wanted,
+        step=SETTLE_MILLISECONDS,
+        rust_timeout=TURN_MILLISECONDS,
+        yield_on_timeout=True,
+        ignore_permission_denied=True,
+    )
+    async for changes in watch:
+        if changes or not standing:
+            yield
+        standing = True

@@ -1,0 +1,112 @@
+"""A worker in a process of its own: it is asked to finish, it is told on when it dies, and it never outlives us."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aios.desired.nouns import WorkerConfig
+from aios.embedded.state_folder import StateFolder
+from aios.spec.team import Limits, Member
+from aios.wiring.isolated import ProcessReplica, WorkerProcessError
+
+MEMBER = Member.model_validate({"name": "dev", "tier": "Execution", "models": ["m"], "prompt": "Work."})
+CONFIG = WorkerConfig(namespace="default", team="team", member=MEMBER, models=(), limits=Limits())
+
+ORPHAN = """
+import os, subprocess, sys
+config, state = sys.argv[1:]
+words = ["worker", "--config", config, "--state", state, "--parent", str(os.getpid())]
+child = subprocess.Popen([sys.executable, "-m", "aios", *words], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+async def with_queue(state: StateFolder) -> None:
+    from aios.naming import queue_name
+    from aios.wiring.ports import open_ports
+
+    state.open()
+    ports = open_ports(state)
+    await ports.broker_admin.ensure_queue(queue_name("default", "team", "dev"))
+    await ports.close()
+
+
+async def test_it_says_when_it_is_ready_and_ends_when_told(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    await with_queue(state)
+    ready, stop = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(ProcessReplica(state.path).run(CONFIG, "dev-1", stop, ready.set))
+    async with asyncio.timeout(60):
+        await ready.wait()
+        stop.set()
+        await running
+    assert list((state.path / "workers").iterdir()) == []
+
+
+async def test_a_worker_that_dies_is_told_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / ".aios").write_text("no folder", encoding="utf-8")
+    replica = ProcessReplica(tmp_path / "elsewhere")
+    config = CONFIG.model_copy(update={"namespace": "default"})
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "version.json").write_text('{"schema": 999}', encoding="utf-8")
+    with pytest.raises(WorkerProcessError, match="made by a newer aios"):
+        async with asyncio.timeout(60):
+            await replica.run(config, "dev-1", asyncio.Event(), lambda: None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it takes the child a second to notice")
+async def test_killed_parent_takes_its_worker_along(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    await with_queue(state)
+    config = tmp_path / "worker.json"
+    config.write_text(CONFIG.model_dump_json(by_alias=True), encoding="utf-8")
+    parent = subprocess.run(
+        [sys.executable, "-c", ORPHAN, str(config), str(state.path)], stdout=subprocess.PIPE, text=True, check=False
+    )
+    child = int(parent.stdout)
+    assert parent.returncode == -9
+    gone_within(10, lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
+
+
+def gone_within(seconds: float, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "the worker outlived its parent"
+        time.sleep(0.02)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_a_worker_whose_parent_is_another_leaves_at_once(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "aios",
+            "worker",
+            "--config",
+            "x",
+            "--state",
+            str(tmp_path),
+            "--parent",
+            str(os.getpid() + 1),
+        ],
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr == b""
