@@ -15,4 +15,5 @@ class Settings(BaseSettings):
     namespace: str = Field(default="default", description="Where objects without a namespace live.")
     metrics_port: int = Field(default=0, ge=0, le=65_535, description="Port of /metrics; 0 takes a free one.")
     metrics_address: str = Field(default="127.0.0.1", description="Address of /metrics; a pod says 0.0.0.0.")
+    pod: str = Field(default="", validation_alias="POD_NAME", description="The pod this runs in; empty outside one.")
     verbose: bool = Field(default=False, description="Debug lines in the logs, and logs on stderr.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ from aios.settings import Settings
 from aios.telemetry import bound, configure_logs, serve_metrics
 from aios.wiring.isolated import READY, outlive_not
 from aios.wiring.ports import Instrument, LaptopPorts, as_they_are, open_ports
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,9 @@ def run(options: WorkerOptions) -> int:
     """`aios worker`: until SIGTERM, then finishes what is in flight. Returns the exit code."""
     settings = Settings()
     config = _read(options.config)
+    if options.state is None and settings.pod:
+        configure_logs(file=None, stderr=True, verbose=options.verbose)
+        return asyncio.run(_wait_unready(settings, config))
     if options.state is None:
         raise EnvironmentProblemError(
             f"worker {config.agent} knows no journal, broker and object store: on a laptop `aios up` starts workers "
@@ -87,6 +93,24 @@ def run(options: WorkerOptions) -> int:
         file=state.path / "logs" / "workers.jsonl", stderr=options.verbose or settings.verbose, verbose=options.verbose
     )
     return asyncio.run(_serve(options, settings, config, state))
+
+
+async def _wait_unready(settings: Settings, config: WorkerConfig) -> int:
+    """A pod whose cluster has no services configured: alive, never ready, until SIGTERM. A crash loop would say less
+    and cost more."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics = serve_metrics(
+        "worker", __version__, port=settings.metrics_port, address=settings.metrics_address, ready=lambda: False
+    )
+    try:
+        with bound(namespace=config.namespace, agent=config.agent, worker=settings.pod):
+            log.warning("waiting: this cluster's journal, broker and object store are not configured (%s)", metrics.url)
+            await stop.wait()
+    finally:
+        metrics.close()
+    return os.EX_OK
 
 
 async def _serve(options: WorkerOptions, settings: Settings, config: WorkerConfig, state: StateFolder) -> int:
