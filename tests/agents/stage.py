@@ -32,7 +32,15 @@ from aios.workspace.store import Workspace
 
 RUN = "default/words/abc123"
 QUICK = Timings(
-    lease_ttl=0.6, lease_renewal=0.1, heartbeat_ttl=2.0, heartbeat=0.2, watch=0.2, watch_pause=0.02, outage=0.02
+    lease_ttl=0.6,
+    lease_renewal=0.1,
+    heartbeat_ttl=2.0,
+    heartbeat=0.2,
+    watch=0.2,
+    watch_pause=0.02,
+    checkpoint=0.0,
+    show_pause=0.02,
+    outage=0.02,
 )
 TASK = Task(name="implement", goal="A word counter.", instructions="Write it.", privacy=Privacy.INTERNAL)
 LOCAL = ModelSpec(provider=Provider.SCRIPTED, locality=Locality.LOCAL)

@@ -298,6 +298,22 @@ async def test_what_a_restricted_task_writes_is_restricted(stage: Stage) -> None
     }
 
 
+async def test_what_a_command_makes_is_as_strict_as_what_it_could_read(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"clearance": Privacy.RESTRICTED})
+    await stage.put({"secret": "s3cret"}, Privacy.RESTRICTED)
+    await stage.dispatch()
+    copy = "open('copy', 'w').write(open('secret').read())"
+    await stage.play(FakeModel([reply("", call("run_command", command=["python3", "-c", copy])), DONE]))
+    manifest = await stage.workspace.manifest((await stage.workspace.head()).manifest)
+    assert manifest.files["copy"].privacy is Privacy.RESTRICTED
+
+
+async def test_what_acts_outside_is_recorded_before_it_acts(stage: Stage) -> None:
+    await stage.dispatch()
+    await stage.play(FakeModel([reply("", call("send_message", to="tester", text="x"), call("list_files")), DONE]))
+    assert (await stage.kinds())[4:7] == ["ToolStarted", "ToolDone", "ToolDone"]
+
+
 async def test_the_output_of_a_check_carries_the_label_of_what_it_could_read(stage: Stage) -> None:
     stage.member = stage.member.model_copy(update={"clearance": Privacy.RESTRICTED})
     await stage.put({"secret": "s3cret"}, Privacy.RESTRICTED)

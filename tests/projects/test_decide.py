@@ -6,7 +6,8 @@ import pytest
 
 from aios.projects.decide import Assign, decide
 from aios.projects.timers import next_due
-from aios.spec.vocabulary import Privacy, ProjectPhase, Strategy, TaskPhase
+from aios.spec.team import Member
+from aios.spec.vocabulary import Privacy, ProjectPhase, Strategy, TaskPhase, Tier
 from aios.tasks.result import Outcome, Spend, TaskResult
 from aios.tasks.run_events import (
     CancelRequested,
@@ -23,7 +24,7 @@ from aios.tasks.run_events import (
     Waiting,
 )
 from tests.projects.building import build_team, task
-from tests.projects.simulation import answers, ended, phases, simulate
+from tests.projects.simulation import answers, ended, phases, simulate, succeed
 
 CHAIN = (task("a"), task("b", "a"), task("c", "b"))
 
@@ -325,3 +326,61 @@ def test_failing_for_good_says_so_once() -> None:
     run = simulate(task("a"), answer=answers(Outcome.CHECK_FAILED))
     run.play()
     assert len(run.of(TaskFailed)) == 1
+
+
+def test_a_retry_that_names_a_skipped_task_repeats_what_it_waits_for() -> None:
+    run = simulate(task("a"), task("b", "a"), task("c", "b"), task("z"), answer=answers(Outcome.POISONED))
+    run.play()
+    run.take(RetryRequested(tasks=("b",), token="t"))
+    run.answer = succeed
+    run.play()
+    assert phases(run.state) == {"a": "Succeeded", "b": "Succeeded", "c": "Succeeded", "z": "Failed"}
+
+
+def test_a_run_cancelled_before_its_plan_goes_on_when_it_is_retried() -> None:
+    for asked in ((), ("a",)):
+        run = simulate(task("a"))
+        run.take(CancelRequested(reason="too early"), RunEnded(phase=ProjectPhase.CANCELLED))
+        run.take(RetryRequested(tasks=asked, token="t"))
+        assert run.play().phase is ProjectPhase.SUCCEEDED
+
+
+def test_a_run_whose_last_result_was_quicker_than_its_cancel_has_succeeded() -> None:
+    run = simulate(task("a"))
+    run.turn()
+    run.take(CancelRequested(reason="enough"))
+    run.finish("a")
+    run.turn()
+    assert run.state.phase is ProjectPhase.SUCCEEDED
+
+
+def test_a_plan_is_not_judged_while_the_team_is_away() -> None:
+    plan = TaskResult(outcome=Outcome.SUCCEEDED, text='{"tasks": [{"name": "a", "instructions": "do a"}]}')
+    run = simulate(answer=lambda *_: plan)
+    run.turn()
+    run.finish("plan")
+    team, run.candidates = run.candidates, ()
+    assert run.turn() == ()
+    run.candidates = team
+    run.turn()
+    assert run.state.planned
+
+
+def test_a_supervisor_without_a_strong_model_plans_as_well_as_it_can() -> None:
+    boss = Member(name="boss", tier=Tier.STRATEGIC, models=("local",), prompt="p")
+    run = simulate(team=build_team(members=(boss,)))
+    run.turn()
+    [dispatched] = run.of(Dispatched)
+    assert isinstance(dispatched, Dispatched)
+    assert dispatched.reason == "free, capability 5 < 8 but the best there is, cleared"
+
+
+def test_a_stated_complexity_is_waited_for_and_one_by_default_is_not() -> None:
+    run = simulate(task("stated", member="writer", complexity=8), task("default", tier="Support"))
+    run.turn()
+    assert phases(run.state) == {"stated": "Waiting", "default": "Running"}
+
+
+def test_what_was_taken_back_counts_as_no_attempt() -> None:
+    run = simulate(task("a"), team=build_team(max_attempts=1), answer=answers(Outcome.WITHDRAWN, Outcome.SUCCEEDED))
+    assert run.play().phase is ProjectPhase.SUCCEEDED

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from aios.errors import InvalidSpecError, ServiceUnavailableError
 from aios.naming import ANNOTATION_RETRY, agent_name, attempt_stream, queue_name
+from aios.ports.journal import Record
+from aios.ports.resources import AnyResource
 from aios.projects.activity import ActivityLedger
 from aios.projects.steering import DELETED
 from aios.spec.agent import Agent, AgentSpec
-from aios.spec.base import Condition, ObjectMeta
+from aios.spec.base import Condition, ObjectMeta, Ref
 from aios.spec.project import Project, ProjectStatus
 from aios.spec.vocabulary import DeletionPolicy, Privacy, ProjectPhase, TaskPhase
 from aios.tasks.attempt_events import Claimed, Ended
 from aios.tasks.result import Outcome, Spend, TaskResult
 from aios.tasks.run_events import CancelRequested, Dispatched, EngineStarted, RunStarted
-from tests.projects.building import MODELS, build_project, build_team, task
+from tests.projects.building import MEMBERS, MODELS, build_project, build_team, task
 from tests.projects.laptop import Laptop
 from tests.projects.simulation import answers
 
@@ -294,7 +297,7 @@ async def test_a_change_during_a_run_cancels_it_when_the_project_says_so(laptop:
 async def test_a_restricted_task_with_only_cloud_models_waits_and_says_why(laptop: Laptop) -> None:
     await laptop.prepare()
     laptop.start_engine()
-    secret = task("secret", privacy="Restricted", member="architect")
+    secret = task("secret", privacy="Restricted", member="architect", complexity=8)
     ref = await laptop.apply(build_project("word-count", secret))
     status = await laptop.until(ref, lambda status: bool(status.reason))
     assert status.reason.startswith("secret waits: no model of architect may see Restricted data")
@@ -409,3 +412,73 @@ async def test_the_first_record_says_everything_that_was_asked(laptop: Laptop) -
         {"language": "Python"},
         ("architect", "developer", "writer"),
     )
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+async def test_an_attempt_of_a_member_that_is_gone_is_given_to_another(laptop: Laptop, scaled: bool) -> None:
+    await laptop.prepare(build_team(max_attempts=1))
+    laptop.start_engine(sweep_seconds=0.05)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    before = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    assert before.tasks[0].member == "developer"
+    gone = MEMBERS[1].model_copy(update={"replicas": 0})
+    left = (MEMBERS[0], gone, MEMBERS[2]) if scaled else (MEMBERS[0], MEMBERS[2])
+    await laptop.broker.delete_queue(queue_name("default", "software", "developer"))
+    await laptop.resources.apply(build_team(members=left, max_attempts=1))
+    laptop.team = build_team(members=(MEMBERS[0], MEMBERS[2]))
+    laptop.start_workers()
+    status = await laptop.ended(ref)
+    assert (status.phase, status.tasks[0].attempt) == (ProjectPhase.SUCCEEDED, 2)
+    assert status.tasks[0].member == "writer"
+
+
+async def test_a_run_that_cannot_be_read_keeps_no_other_from_starting(laptop: Laptop) -> None:
+    await laptop.prepare()
+    await laptop.journal.append("runs/default/old/abc", 0, [Record({"kind": "FromTheFuture"})])
+    laptop.start_engine()
+    laptop.start_workers()
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_a_resource_that_cannot_be_read_stops_no_engine(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    await laptop.prepare()
+    unreadable, asked = build_project("newer", task("a")).ref, asyncio.Event()
+    get = laptop.resources.get
+
+    async def read(ref: Ref) -> AnyResource | None:
+        if ref == unreadable:
+            asked.set()
+            raise InvalidSpecError(f"{ref} as stored cannot be read")
+        return await get(ref)
+
+    monkeypatch.setattr(laptop.resources, "get", read)
+    laptop.start_engine()
+    laptop.start_workers()
+    await laptop.resources.apply(build_project("newer", task("a")))
+    await asyncio.wait_for(asked.wait(), 10)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_what_was_deleted_while_nobody_watched_is_noticed(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await laptop.prepare()
+    changes, lost = laptop.resources.changes, asyncio.Event()
+
+    async def watch() -> AsyncIterator[Ref]:
+        if not lost.is_set():
+            await lost.wait()
+            raise ServiceUnavailableError("the watch was lost")
+        async for ref in changes():
+            yield ref
+
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    run = (await laptop.project(ref)).run_id
+    monkeypatch.setattr(laptop.resources, "changes", watch)
+    laptop.start_engine(sweep_seconds=0.05)
+    await laptop.running(ref)
+    await laptop.resources.delete(ref)
+    lost.set()
+    await laptop.eventually(lambda: was_cancelled(laptop, run))

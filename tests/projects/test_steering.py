@@ -63,3 +63,19 @@ def test_only_a_run_that_deletion_cut_off_goes_on_for_a_recreated_project() -> N
     assert isinstance(again, RetryRequested)
     assert asked(PROJECT, fold([CancelRequested(reason="by a person"), end], FRESH)) == []
     assert asked(PROJECT, fold([RunEnded(phase=ProjectPhase.SUCCEEDED)], FRESH)) == []
+
+
+def test_a_retry_asked_for_while_the_run_is_being_stopped_is_answered_when_it_has_ended() -> None:
+    meta = PROJECT.metadata.model_copy(update={"annotations": {ANNOTATION_RETRY: "t1"}})
+    project = PROJECT.model_copy(update={"metadata": meta})
+    stopping = fold([CancelRequested(reason="by a person")], FRESH)
+    assert asked(project, stopping) == []
+    [again] = asked(project, fold([RunEnded(phase=ProjectPhase.CANCELLED)], stopping))
+    assert isinstance(again, RetryRequested)
+
+
+def test_a_project_that_becomes_stricter_stops_its_run_whatever_on_change_says() -> None:
+    [event] = asked(build_project("word-count", task("a"), privacy="Restricted"))
+    assert isinstance(event, CancelRequested)
+    assert "Restricted" in event.reason
+    assert asked(build_project("word-count", task("a"), privacy="Public")) == []

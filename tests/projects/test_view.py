@@ -29,7 +29,7 @@ def test_a_failed_check_and_its_escalation_are_told_line_by_line() -> None:
     assert [(line.task, line.model, line.word, line.message, line.attempt, line.remark) for line in ends] == [
         ("implement", "local", "done", "", 1, ""),
         ("test", "local", "failed check", "python3 -m unittest -q (exit 1)", 1, ""),
-        ("test", "strong", "done", "", 2, "escalated: failed check"),
+        ("test", "strong", "done", "", 2, "escalated: check failed"),
     ]
     assert ends[0].files == ("implement.py",)
     assert lines[-1] == view.total

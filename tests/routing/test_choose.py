@@ -177,3 +177,25 @@ def test_a_member_that_is_scaled_to_zero_is_left_out() -> None:
 
 def test_an_empty_team_says_that_it_is_empty() -> None:
     assert "no member with an existing model" in no_route(NEED, ()).reason
+
+
+def test_a_complexity_by_default_keeps_nobody_waiting() -> None:
+    wish = replace(NEED, complexity=8, by_default=True, member="developer")
+    assert isinstance(choose(replace(wish, by_default=False), (DEVELOPER,)), NoRoute)
+    assert route(wish, (DEVELOPER,)).reason == "free, capability 5 < 8 but the best there is, cleared"
+    assert route(wish).model == "strong"
+
+
+def test_a_complexity_by_default_waits_for_who_could_but_is_not_there_now() -> None:
+    wish = replace(NEED, complexity=8, by_default=True)
+    assert "no replica" in no_route(wish, (DEVELOPER, replace(STRONG, healthy=False))).reason
+
+
+@given(crew(), needs)
+def test_a_complexity_by_default_never_outweighs_privacy_or_equipment(
+    candidates: tuple[Candidate, ...], need: Need
+) -> None:
+    decision = choose(replace(need, by_default=True), candidates)
+    if isinstance(decision, Route):
+        chosen = next(one for one in candidates if (one.member, one.model) == (decision.member, decision.model))
+        assert objection(replace(need, complexity=1), chosen) == ""

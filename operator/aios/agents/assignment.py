@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from aios.errors import AiosError, CompactedError
 from aios.naming import attempt_stream, run_stream
 from aios.ports.journal import Journal, Stored
+from aios.spec.base import Part
 from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import ATTEMPT_EVENT, Ended
 from aios.tasks.run_events import RUN_EVENT, Dispatched, RunStarted
 from aios.tasks.task import Task
+
+
+class _Begun(Part):
+    """What is read of a run's first record; all of it would be every task of the run."""
+
+    kind: str = ""
+    members: tuple[str, ...] = ()
 
 
 class StrayDoorbellError(AiosError):
@@ -106,8 +114,8 @@ async def _one(journal: Journal, stream: str, seq: int) -> Stored | None:
 
 async def _members(journal: Journal, stream: str) -> tuple[str, ...]:
     first = await _one(journal, stream, 1)
-    event = RUN_EVENT.validate_python(first.data) if first else None
-    return event.members if isinstance(event, RunStarted) else ()
+    begun = _Begun.model_validate(first.data) if first else _Begun()
+    return begun.members if begun.kind == RunStarted.model_fields["kind"].default else ()
 
 
 async def _ended_privacy(journal: Journal, bell: Doorbell) -> Privacy:

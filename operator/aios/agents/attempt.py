@@ -68,6 +68,10 @@ class Attempt:
         """Model calls it may make."""
         return self._means.config.limits.max_steps
 
+    def start_over(self) -> None:
+        """Forget what is not in the record: after an error the folder may hold half of something."""
+        self._bench = None
+
     async def recall(self) -> None:
         """Record everything the attempt is given. Raises PromptError when the member's prompt cannot be rendered."""
         if self.log.inputs is None:
@@ -253,7 +257,8 @@ class Attempt:
                 manifest=intent.manifest,
                 author=means.caller.member,
                 message=f"{task.name}: {task.instructions.splitlines()[0][:200] if task.instructions.strip() else ''}",
-            )
+            ),
+            self.log.confirm,
         )
         return mine.changed_since(base), intent.commit
 

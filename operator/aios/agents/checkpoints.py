@@ -1,14 +1,15 @@
 """LangGraph's checkpoints over the Sessions port: the latest one of each attempt, and only as a cache.
 
 The attempt's stream is the truth; a checkpoint merely spares a resumed attempt the walk through recorded phases. So
-writing one never fails an attempt, and pending writes (the results of a phase whose checkpoint is not there yet) are
-not kept at all: the phase reads them from the record.
+writing one never fails an attempt, it is done no oftener than that walk is worth, and pending writes (the results of a
+phase whose checkpoint is not there yet) are not kept at all: the phase reads them from the record.
 """
 
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -23,8 +24,8 @@ from langgraph.checkpoint.base import (
 from aios.errors import ServiceUnavailableError
 from aios.ports.sessions import Sessions
 
-SESSIONS = "aios_sessions"
-"""The key of a config's `configurable` that holds the port: one compiled graph serves every worker of a process."""
+SHELF = "aios_shelf"
+"""The key of a config's `configurable` that holds the Shelf: one compiled graph serves every worker of a process."""
 TTL = 3_600.0
 
 
@@ -33,10 +34,44 @@ def session_key(thread: str) -> str:
     return f"checkpoint/{thread}"
 
 
-async def forget(sessions: Sessions, thread: str) -> None:
-    """Drop an attempt's checkpoint; one that stays is recognised as not the stream's, or expires."""
-    with contextlib.suppress(ServiceUnavailableError):
-        await sessions.delete(session_key(thread))
+@dataclass(slots=True)
+class Shelf:
+    """One run of an attempt, and where it keeps its latest checkpoint. A service that is away is no reason to stop."""
+
+    sessions: Sessions
+    thread: str
+    clock: Callable[[], float]
+    every: float
+    """Seconds between two checkpoints at least: a task that takes less leaves none."""
+    used: bool
+    """Whether there may be one; the first claim of an attempt finds nothing and need not look."""
+    kept: float = 0.0
+
+    async def get(self) -> str | None:
+        """The text that was put last, if it is still there."""
+        if not self.used:
+            return None
+        with contextlib.suppress(ServiceUnavailableError):
+            return await self.sessions.get(session_key(self.thread))
+        return None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last one is old enough to be replaced."""
+        return self.clock() >= self.kept + self.every
+
+    async def put(self, text: str) -> None:
+        """Replace what is there."""
+        self.used, self.kept = True, self.clock()
+        with contextlib.suppress(ServiceUnavailableError):
+            await self.sessions.set(session_key(self.thread), text, ttl=TTL)
+
+    async def clear(self) -> None:
+        """Drop it; one that stays is recognised as not the stream's, or expires."""
+        if self.used:
+            with contextlib.suppress(ServiceUnavailableError):
+                await self.sessions.delete(session_key(self.thread))
+                self.used = False
 
 
 class SessionsSaver(BaseCheckpointSaver[int]):
@@ -44,11 +79,7 @@ class SessionsSaver(BaseCheckpointSaver[int]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The latest checkpoint of the config's thread; one that cannot be read counts as none."""
-        sessions, thread = _place(config)
-        try:
-            text = await sessions.get(session_key(thread))
-        except ServiceUnavailableError:
-            return None
+        text = await _shelf(config).get()
         if text is None:
             return None
         kind, packed, metadata = json.loads(text)
@@ -62,13 +93,12 @@ class SessionsSaver(BaseCheckpointSaver[int]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Replace the thread's checkpoint; a service that is away is no reason to stop."""
-        sessions, thread = _place(config)
-        kind, packed = self.serde.dumps_typed(checkpoint)
-        kept = {"source": metadata.get("source", "loop"), "step": metadata.get("step", 0)}
-        text = json.dumps([kind, base64.b85encode(packed).decode(), kept])
-        with contextlib.suppress(ServiceUnavailableError):
-            await sessions.set(session_key(thread), text, ttl=TTL)
+        """Replace the thread's checkpoint, if it is time."""
+        shelf = _shelf(config)
+        if shelf.is_due:
+            kind, packed = self.serde.dumps_typed(checkpoint)
+            kept = {"source": metadata.get("source", "loop"), "step": metadata.get("step", 0)}
+            await shelf.put(json.dumps([kind, base64.b85encode(packed).decode(), kept]))
         return _config(config, checkpoint["id"])
 
     async def aput_writes(
@@ -88,13 +118,18 @@ class SessionsSaver(BaseCheckpointSaver[int]):
         raise NotImplementedError("only the latest checkpoint is kept")
 
 
-def _place(config: RunnableConfig) -> tuple[Sessions, str]:
-    configurable = config["configurable"]
-    return configurable[SESSIONS], configurable["thread_id"]
+def _shelf(config: RunnableConfig) -> Shelf:
+    shelf: Shelf = config["configurable"][SHELF]
+    return shelf
 
 
 def _config(config: RunnableConfig, checkpoint_id: str) -> RunnableConfig:
-    sessions, thread = _place(config)
+    shelf = _shelf(config)
     return {
-        "configurable": {SESSIONS: sessions, "thread_id": thread, "checkpoint_ns": "", "checkpoint_id": checkpoint_id}
+        "configurable": {
+            SHELF: shelf,
+            "thread_id": shelf.thread,
+            "checkpoint_ns": "",
+            "checkpoint_id": checkpoint_id,
+        }
     }

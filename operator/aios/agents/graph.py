@@ -15,7 +15,8 @@ from langgraph.runtime import Runtime
 from langsmith import tracing_context
 
 from aios.agents.attempt import Attempt
-from aios.agents.checkpoints import SESSIONS, SessionsSaver, forget
+from aios.agents.checkpoints import SHELF, SessionsSaver, Shelf
+from aios.ports.clock import Clock
 from aios.ports.sessions import Sessions
 
 
@@ -91,27 +92,29 @@ def compiled() -> CompiledStateGraph[State, Context, State, State]:
     return graph.compile(checkpointer=_SAVER)
 
 
-async def run(attempt: Attempt, sessions: Sessions) -> None:
+async def run(attempt: Attempt, sessions: Sessions, *, clock: Clock, every: float) -> None:
     """Work until the attempt has ended, from its checkpoint if it has one that the stream knows, else from the start.
+    It leaves a checkpoint `every` so many seconds.
 
     Every error of a phase passes through. LangChain's tracing stays off whatever the environment says: it would send
     what agents do to somebody else's cloud.
     """
     thread = attempt.log.stream
+    shelf = Shelf(sessions, thread, clock.monotonic, every=every, used=attempt.log.claims > 1, kept=clock.monotonic())
     config: RunnableConfig = {
-        "configurable": {"thread_id": thread, SESSIONS: sessions},
+        "configurable": {"thread_id": thread, SHELF: shelf},
         "recursion_limit": 2 * attempt.max_steps + 10,
     }
     with tracing_context(enabled=False):
         resumable = await _resumable(attempt, config)
         while attempt.log.ended is None:
             if not resumable:
-                await forget(sessions, thread)
+                await shelf.clear()
             start: Any = None if resumable else State(step=0, mark="")
             await compiled().ainvoke(start, config, context=Context(attempt), durability="async")
             # A checkpoint that called the attempt finished before the stream did: the stream wins.
             resumable = False
-    await forget(sessions, thread)
+    await shelf.clear()
 
 
 async def _resumable(attempt: Attempt, config: RunnableConfig) -> bool:

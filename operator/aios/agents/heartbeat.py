@@ -22,6 +22,7 @@ class Heartbeat:
         self._clock = clock
         self._task = ""
         self._since = clock.now()
+        self._news = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
@@ -35,17 +36,32 @@ class Heartbeat:
             with contextlib.suppress(ServiceUnavailableError):
                 await self._sessions.delete(self._key)
 
-    async def show(self, task: str) -> None:
-        """Say what it works at from now on; "" is nothing."""
+    def show(self, task: str) -> None:
+        """Say, in a moment, what it works at from now on; "" is nothing."""
         self._task, self._since = task, self._clock.now()
-        await self._beat()
+        self._news.set()
 
     async def _beat_on(self) -> None:
         while True:
             await self._beat()
-            await self._clock.sleep(self._timings.heartbeat)
+            if await self._has_news():
+                await self._clock.sleep(self._timings.show_pause)  # so that many short tasks are a few beats
+
+    async def _has_news(self) -> bool:
+        """Whether there was any before the next beat is due."""
+        news, due = (
+            asyncio.ensure_future(self._news.wait()),
+            asyncio.ensure_future(self._clock.sleep(self._timings.heartbeat)),
+        )
+        try:
+            await asyncio.wait({news, due}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+            due.cancel()
+        return self._news.is_set()
 
     async def _beat(self) -> None:
+        self._news.clear()
         phase = AgentPhase.WORKING if self._task else AgentPhase.IDLE
         value = json.dumps({"phase": phase, "task": self._task, "since": self._since.isoformat()})
         with contextlib.suppress(ServiceUnavailableError):

@@ -64,13 +64,14 @@ async def watched(
 
 
 async def _foreign(log: AttemptLog, journal: Journal, *, timings: Timings, clock: Clock) -> None:
-    """Returns when there is a foreign record."""
+    """Returns when there is a foreign record. The first look comes after a pause: a claim that was just accepted
+    says that there is none, and most of what is short ends before it."""
     while True:
+        await clock.sleep(timings.watch_pause)
         with contextlib.suppress(ServiceUnavailableError):
             if await log.foreign():
                 return
             await journal.changed(timings.watch)
-        await clock.sleep(timings.watch_pause)
 
 
 async def _stop(task: "asyncio.Task[None]") -> None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 from aios.agents.assignment import Assignment, Doorbell, StrayDoorbellError, read_assignment
@@ -51,8 +52,9 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 POISON_CLAIMS = 5
-"""Claims that ended without Ended before the attempt is called poisoned: it kills whoever works on it."""
+"""Claims in a row that got nothing done before the attempt is called poisoned: it kills whoever works on it."""
 RINGS = 3
+_PRELOADED = Event()
 
 _OUTCOMES: tuple[tuple[type[AiosError], Outcome], ...] = (
     (PrivacyError, Outcome.OUTGREW_CLEARANCE),
@@ -70,6 +72,7 @@ def preload() -> None:
     from aios.agents.graph import compiled
 
     compiled()
+    _PRELOADED.set()
 
 
 class AgentWorker:
@@ -118,7 +121,9 @@ class AgentWorker:
     async def _listen(self, consumer: Consumer, stop: asyncio.Event) -> None:
         while not stop.is_set():
             delivery = await _first(consumer.receive(), stop.wait())
-            if delivery is not None and not isinstance(delivery, bool):
+            if delivery is None:
+                raise ServiceUnavailableError("the consumer was closed")
+            if not isinstance(delivery, bool):
                 await self._serve(delivery)
 
     async def _serve(self, delivery: Delivery) -> None:
@@ -153,7 +158,7 @@ class AgentWorker:
             if not mine:
                 await delivery.ack()
                 return
-            if log.claims >= POISON_CLAIMS and log.intent is None:
+            if log.fruitless >= POISON_CLAIMS:
                 await log.append(
                     Ended(result=result(log, Outcome.POISONED, self._poisoned(log), kind=assignment.task.kind))
                 )
@@ -165,23 +170,24 @@ class AgentWorker:
             await self._conclude(bell, log)
 
     def _poisoned(self, log: AttemptLog) -> str:
+        intended = "; its files may be in the workspace already" if log.intent else ""
         return (
-            f"{log.claims} workers started this attempt and none ended it; the last records are in {log.stream}, "
-            "the reason in the workers' logs"
+            f"{log.fruitless} workers in a row got nothing done in this attempt; the last records are in {log.stream}, "
+            f"the reason in the workers' logs{intended}"
         )
 
     async def _work(self, assignment: Assignment, log: AttemptLog, epoch: int) -> None:
         bell = assignment.bell
         logger.info("attempt claimed, epoch %d, model %s", epoch, assignment.model)
-        await self._heartbeat.show(f"{assignment.project}/{bell.task}")
+        self._heartbeat.show(f"{assignment.project}/{bell.task}")
         try:
             async with self._folder(log.stream, epoch) as folder:
-                work = asyncio.create_task(self._attempt(assignment, log, folder))
+                work = asyncio.create_task(self._attempt(assignment, log, epoch, folder))
                 await watched(work, log, self._ports.journal, timings=self._timings, clock=self._clock)
         finally:
-            await self._heartbeat.show("")
+            self._heartbeat.show("")
 
-    async def _attempt(self, assignment: Assignment, log: AttemptLog, folder: Path) -> None:
+    async def _attempt(self, assignment: Assignment, log: AttemptLog, epoch: int, folder: Path) -> None:
         """Work until Ended is recorded."""
         model = next((model for model in self._config.models if model.name == assignment.model), None)
         if model is None:
@@ -192,7 +198,8 @@ class AgentWorker:
         attempt = Attempt(self._means(assignment, model, log, folder, limit), log)
         try:
             async with limit:
-                await self._phases(attempt)
+                while not await self._phases_served(attempt):
+                    await log.reclaim(epoch, self._id)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -203,16 +210,29 @@ class AgentWorker:
             outcome = next(outcome for kind, outcome in _OUTCOMES if isinstance(error, kind))
             await attempt.end(outcome, str(error))
 
+    async def _phases_served(self, attempt: Attempt) -> bool:
+        """Whether every service was there. If not, the attempt goes on from its record in a moment: an outage is not
+        the attempt's fault and must not poison it. The task's timeout bounds the waiting."""
+        try:
+            await self._phases(attempt)
+        except ServiceUnavailableError as error:
+            logger.warning("a service is away, the attempt waits for it: %s", error)
+            attempt.start_over()
+            await self._clock.sleep(self._timings.outage)
+            return False
+        return True
+
     async def _phases(self, attempt: Attempt) -> None:
         if attempt.log.intent is not None:
             await (
                 attempt.finish()
             )  # a claimant before us was about to move HEAD: nothing is left but to roll it forward
             return
-        await asyncio.to_thread(preload)
+        if not _PRELOADED.is_set():
+            await asyncio.to_thread(preload)
         from aios.agents.graph import run
 
-        await run(attempt, self._ports.sessions)
+        await run(attempt, self._ports.sessions, clock=self._clock, every=self._timings.checkpoint)
 
     def _means(
         self, assignment: Assignment, model: WorkerModel, log: AttemptLog, folder: Path, limit: asyncio.Timeout
@@ -246,7 +266,8 @@ class AgentWorker:
         """A folder of this claim's own, so that a zombie on the same machine writes into another; what earlier claims
         left behind is swept."""
         name = digest(stream)[:16]
-        await asyncio.to_thread(_sweep, self._scratch, name)
+        if epoch > 1:
+            await asyncio.to_thread(_sweep, self._scratch, name)
         folder = self._scratch / f"{name}-{epoch}"
         folder.mkdir(parents=True, exist_ok=True)
         try:

@@ -2,6 +2,7 @@
 embedded world into tasks and folders."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from aios.naming import agent_name, digest
 from aios.spec.base import Part
@@ -29,7 +30,7 @@ class WorkerConfig(Part):
     models: tuple[WorkerModel, ...]
     limits: Limits
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What the replicas run with; replicas themselves do not count."""
         return digest(self.model_dump(mode="json", by_alias=True, exclude={"member": {"replicas"}}))

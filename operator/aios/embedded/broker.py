@@ -60,7 +60,9 @@ class SqliteBroker:
             await asyncio.shield(consumer.leave())
 
     async def ensure_queue(self, queue: str) -> None:
-        await self._database.write(lambda sqlite: tables.ensure_queue(sqlite, queue))
+        # Asked for often and there almost always: only what is missing waits for the disk.
+        if not await self._database.read(lambda sqlite: tables.exists(sqlite, queue)):
+            await self._database.write(lambda sqlite: tables.ensure_queue(sqlite, queue))
 
     async def delete_queue(self, queue: str) -> None:
         await self._database.write(lambda sqlite: tables.delete_queue(sqlite, queue))

@@ -37,6 +37,11 @@ class Taken:
     message: Message
 
 
+def exists(sqlite: sqlite3.Connection, queue: str) -> bool:
+    """Whether the queue is there; its dead-letter queue comes and goes with it."""
+    return sqlite.execute("SELECT 1 FROM queues WHERE name = ?", (queue,)).fetchone() is not None
+
+
 def ensure_queue(sqlite: sqlite3.Connection, queue: str) -> None:
     """Make the queue and its dead-letter queue."""
     dead = dead_letter_queue(queue)
@@ -70,7 +75,7 @@ def dead_letters(sqlite: sqlite3.Connection, queue: str) -> tuple[Message, ...]:
 
 def require(sqlite: sqlite3.Connection, queue: str) -> None:
     """Raise UnroutableError unless the queue exists."""
-    if sqlite.execute("SELECT 1 FROM queues WHERE name = ?", (queue,)).fetchone() is None:
+    if not exists(sqlite, queue):
         raise UnroutableError(f"no queue {queue}: is the team whose member it belongs to applied?")
 
 

@@ -1,8 +1,9 @@
 """Noticing that a database has changed, whoever changed it.
 
-Commits of this process are noticed at once. Those of other processes are noticed by looking every POLL_SECONDS at the
-time stamp of SQLite's log, and only while somebody waits: an idle process costs nothing. A stamp can be too coarse to
-tell two commits apart, so SQLite itself is asked too, when the stamp has moved and every CERTAIN_SECONDS.
+Commits of this process are noticed at once. Those of other processes are noticed by looking at the time stamp of
+SQLite's log, and only while somebody waits: an idle process costs nothing. The looks are POLL_SECONDS apart while
+others commit, CALM_SECONDS when none has for a while. A stamp can be too coarse to tell two commits apart, so SQLite
+itself is asked too, when the stamp is not that of our own last look and every CERTAIN_SECONDS.
 """
 
 import asyncio
@@ -17,6 +18,9 @@ from aios.embedded.sqlite import Database, Schema
 from aios.errors import ServiceUnavailableError
 
 POLL_SECONDS = 0.02
+CALM_SECONDS = 0.1
+LIVELY_SECONDS = 5.0
+"""How long after a commit of another process the next one is expected."""
 CERTAIN_SECONDS = 0.5
 
 
@@ -29,6 +33,8 @@ class WatchedDatabase(Database):
         self._waiters: set[asyncio.Future[None]] = set()
         self._seen: weakref.WeakKeyDictionary[asyncio.Task[object], int] = weakref.WeakKeyDictionary()
         self._poller: asyncio.Task[None] | None = None
+        self._others = -math.inf
+        """When another process committed last, as far as was noticed."""
 
     @property
     def version(self) -> int:
@@ -76,25 +82,20 @@ class WatchedDatabase(Database):
 
     async def _poll(self) -> None:
         """Any call makes the worker thread look whether another process has committed."""
-        asked, stamp = -math.inf, (0, 0)
+        asked = -math.inf
         while self._waiters:
-            await asyncio.sleep(POLL_SECONDS)
-            before, stamp = stamp, self._stamp()
-            if stamp != before or time.monotonic() - asked > CERTAIN_SECONDS:
-                asked = time.monotonic()
+            now = time.monotonic()
+            await asyncio.sleep(POLL_SECONDS if now < self._others + LIVELY_SECONDS else CALM_SECONDS)
+            if self.stamp() != self.looked or now > asked + CERTAIN_SECONDS:
+                asked = now
                 with contextlib.suppress(ServiceUnavailableError):  # who waits has a time limit
                     await self.read(_nothing)
 
-    def _stamp(self) -> tuple[int, int]:
-        try:
-            found = Path(f"{self.path}-wal").stat()
-        except FileNotFoundError:
-            return (0, 0)
-        return found.st_mtime_ns, found.st_size
-
-    def _count(self) -> None:
+    def _count(self, others: bool) -> None:
         """In the worker thread."""
         self._version += 1
+        if others:
+            self._others = time.monotonic()
         for loop in {waiter.get_loop() for waiter in tuple(self._waiters)}:
             with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody left to wake
                 loop.call_soon_threadsafe(self._wake)

@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -30,6 +30,8 @@ EVENTS_KEPT = 100
 """Events remembered of one object; the oldest go first."""
 _LOOK_SECONDS = 5.0
 """How long a watcher trusts that it would have been told of a change."""
+_PAGE = 500
+"""Changes a watcher reads at once."""
 
 _KEY = "kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL"
 _SCHEMA = Schema(
@@ -66,30 +68,42 @@ class SqliteResources:
     def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
         self._database = WatchedDatabase(path, _SCHEMA)
         self._clock = clock or SystemClock()
+        self._parsed: dict[Ref, tuple[int, AnyResource]] = {}
+        """What was read last, with its version: many read the same state, one parses it. Resources are immutable."""
 
     async def get(self, ref: Ref) -> AnyResource | None:
-        document = await self._database.read(lambda sqlite: _find(sqlite, ref))
-        return documents.to_resource(document) if document is not None else None
+        row = await self._database.read(lambda sqlite: _row(sqlite, ref))
+        if row is None:
+            self._parsed.pop(ref, None)
+            return None
+        return self._parse(ref, *row)
 
-    async def list(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyResource]:
-        def work(sqlite: sqlite3.Connection) -> Sequence[Document]:
-            rows = sqlite.execute(
-                "SELECT document, version FROM objects WHERE kind = ? AND (namespace = ? OR ? IS NULL)"
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Sequence[AnyResource]:
+        def work(sqlite: sqlite3.Connection) -> Sequence[tuple[str, str, str, int]]:
+            return sqlite.execute(
+                "SELECT namespace, name, document, version FROM objects WHERE kind = ? AND (namespace = ? OR ? IS NULL)"
                 " ORDER BY namespace, name",
                 (kind, namespace, namespace),
-            )
-            return [_load(text, version) for text, version in rows]
+            ).fetchall()
 
         found = []
-        for document in await self._database.read(work):
+        for space, name, text, version in await self._database.read(work):
             try:
-                found.append(documents.to_resource(document))
+                found.append(self._parse(Ref(kind, space, name), text, version))
             except InvalidSpecError as error:
                 log.warning("left out of a listing: %s", error)
-        return tuple(found)
+        wanted = (labels or {}).items()
+        return tuple(resource for resource in found if wanted <= resource.metadata.labels.items())
 
     async def apply(self, resource: Resource) -> None:
         uid, now = str(uuid.uuid4()), self._now()
+
+        def stands(sqlite: sqlite3.Connection) -> bool:
+            live = _find(sqlite, resource.ref)
+            document = documents.applied(resource, live, uid=uid, now=now)
+            return document == live and not _orphaned(sqlite, document)
 
         def work(sqlite: sqlite3.Connection) -> None:
             live = _find(sqlite, resource.ref)
@@ -98,7 +112,8 @@ class SqliteResources:
             if _orphaned(sqlite, document):
                 _delete(sqlite, resource.ref, now)
 
-        await self._database.write(work)
+        if not await self._database.read(stands):  # applied often, changed seldom: only a change waits for the disk
+            await self._database.write(work)
 
     async def scale(self, ref: Ref, replicas: int, *, manager: str = "kubectl") -> None:
         """Set an Agent's `spec.replicas` as `manager`, which keeps it from then on. Raises NotFoundError."""
@@ -154,12 +169,18 @@ class SqliteResources:
                 if exists or not first:
                     yield ref
             first = False
-            if not found:
+            if len(found) < _PAGE:
                 await self._database.changed(_LOOK_SECONDS, since=seen)
 
     async def close(self) -> None:
         """Finish what was begun and close the file; readers of `changes` come to their end."""
         await self._database.close()
+
+    def _parse(self, ref: Ref, text: str, version: int) -> AnyResource:
+        known = self._parsed.get(ref)
+        if known is None or known[0] != version:
+            known = self._parsed[ref] = version, documents.to_resource(_load(text, version))
+        return known[1]
 
     async def _change(self, ref: Ref, change: Callable[[Document], Document], *, durable: bool = False) -> bool:
         """Replace the object; False when there is none. What can be worked out again is not forced to disk."""
@@ -191,10 +212,15 @@ def _load(text: str, version: int) -> Document:
     return document
 
 
+def _row(sqlite: sqlite3.Connection, ref: Ref) -> tuple[str, int] | None:
+    """The object's text and version."""
+    query = "SELECT document, version FROM objects WHERE kind = ? AND namespace = ? AND name = ?"
+    row: tuple[str, int] | None = sqlite.execute(query, _key(ref)).fetchone()
+    return row
+
+
 def _find(sqlite: sqlite3.Connection, ref: Ref) -> Document | None:
-    row = sqlite.execute(
-        "SELECT document, version FROM objects WHERE kind = ? AND namespace = ? AND name = ?", _key(ref)
-    ).fetchone()
+    row = _row(sqlite, ref)
     return _load(*row) if row else None
 
 
@@ -263,7 +289,7 @@ def _changed_since(version: int, sqlite: sqlite3.Connection) -> Sequence[tuple[i
     rows = sqlite.execute(
         "SELECT version, kind, namespace, name, EXISTS (SELECT 1 FROM objects o WHERE o.kind = c.kind"
         " AND o.namespace = c.namespace AND o.name = c.name) FROM changes c"
-        " WHERE version > ? ORDER BY version LIMIT 500",
-        (version,),
+        " WHERE version > ? ORDER BY version LIMIT ?",
+        (version, _PAGE),
     )
     return [(number, Ref(Kind(kind), namespace, name), bool(exists)) for number, kind, namespace, name, exists in rows]

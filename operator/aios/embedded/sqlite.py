@@ -32,6 +32,7 @@ from aios.errors import EnvironmentProblemError, ServiceUnavailableError
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
+Stamp = tuple[int, int]
 
 PATIENCE_SECONDS = 15.0
 """How long a write waits for another process that holds the lock. A healthy one holds it for milliseconds."""
@@ -64,17 +65,28 @@ class Database:
     """One SQLite file, opened by the first call.
 
     `on_change` is called in the worker thread after anything was committed, here or (as seen by any later call) by
-    another process.
+    another process; it is told whether another process did.
     """
 
-    def __init__(self, path: Path, schema: Schema, *, on_change: Callable[[], None] | None = None) -> None:
+    def __init__(self, path: Path, schema: Schema, *, on_change: Callable[[bool], None] | None = None) -> None:
         self.path = path
+        self._log = Path(f"{path}-wal")
         self._schema = schema
         self._on_change = on_change
         self._jobs: queue.SimpleQueue[_Job[object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed: Future[None] | None = None
+        self.looked: Stamp = (0, 0)
+        """The log's stamp when the worker thread last looked whether anybody has committed."""
+
+    def stamp(self) -> Stamp:
+        """Changes when anybody commits, as far as time stamps tell commits apart."""
+        try:
+            found = self._log.stat()
+        except FileNotFoundError:
+            return (0, 0)
+        return found.st_mtime_ns, found.st_size
 
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
         """Run `work` in a write transaction and return what it returned, after the commit.
@@ -158,8 +170,12 @@ class Database:
         writes = [job for job in jobs if job.writes]
         if writes:
             connection.write(writes)
-        if self._on_change is not None and connection.changed():
-            self._on_change()
+        if self._on_change is not None:
+            stamp = self.stamp()  # before the look: what is committed between the two makes the stamps differ
+            changed, others = connection.changed()
+            self.looked = stamp
+            if changed:
+                self._on_change(others)
 
 
 class _Connection:
@@ -167,6 +183,7 @@ class _Connection:
 
     def __init__(self, path: Path, schema: Schema) -> None:
         self._path = path
+        self._log = Path(f"{path}-wal")
         path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite gives its log the mode of the file; the file may hold secrets.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -221,10 +238,10 @@ class _Connection:
         """Changes with every commit: ours (total_changes) and other connections' (data_version)."""
         return int(self._sqlite.execute("PRAGMA data_version").fetchone()[0]), self._sqlite.total_changes
 
-    def changed(self) -> bool:
-        """Whether anything was committed since the last time this was asked."""
+    def changed(self) -> tuple[bool, bool]:
+        """Whether anything was committed since the last time this was asked, and whether by other connections."""
         before, self._seen = self._seen, self._state()
-        return before != self._seen
+        return before != self._seen, before[0] != self._seen[0]
 
     def read(self, job: _Job[object]) -> None:
         """Answer one reader."""
@@ -294,8 +311,10 @@ class _Connection:
             self._log_limit = size + LOG_BYTES // 4 if busy else LOG_BYTES
 
     def _log_bytes(self) -> int:
-        log = Path(f"{self._path}-wal")
-        return log.stat().st_size if log.exists() else 0
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _roll_back(self) -> None:
         if self._sqlite.in_transaction:

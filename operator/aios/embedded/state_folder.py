@@ -50,6 +50,11 @@ class StateFolder:
         return self.path / "journal.db"
 
     @property
+    def scratch(self) -> Path:
+        """Where workers keep their working copies."""
+        return self.path / "scratch"
+
+    @property
     def broker(self) -> Path:
         return self.path / "broker.db"
 

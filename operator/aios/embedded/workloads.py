@@ -74,11 +74,12 @@ class EmbeddedWorkloads:
         self._janitors: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def apply(self, worker: Worker) -> None:
+    async def apply(self, worker: Worker) -> bool:
         """Make the agent's replicas what `worker` says: no change when they are, and none after `drain`."""
         if self._closed:
-            return
+            return False
         agent = self._agents.setdefault((worker.namespace, worker.agent), _Agent(worker.config))
+        before = agent.config.digest, len(agent.serving)
         if agent.config.digest != worker.config.digest:
             agent.config = worker.config
             old, agent.serving = agent.serving, []
@@ -90,10 +91,14 @@ class EmbeddedWorkloads:
             self._drain(agent, surplus)
             self._fill(agent, worker.replicas)
         self._count(agent)
+        return before != (agent.config.digest, len(agent.serving))
 
-    async def observe(self, namespace: str) -> Sequence[ObservedWorker]:
+    async def observe(self, namespace: str, agent: str | None = None) -> Sequence[ObservedWorker]:
+        if agent is not None:
+            known = self._agents.get((namespace, agent))
+            return [_observed(namespace, agent, known)] if known is not None else []
         return [
-            _observed(space, name, agent) for (space, name), agent in sorted(self._agents.items()) if space == namespace
+            _observed(space, name, one) for (space, name), one in sorted(self._agents.items()) if space == namespace
         ]
 
     async def delete(self, namespace: str, agent: str) -> None:

@@ -23,9 +23,10 @@ from aios.tasks.attempt_events import (
     ToolDone,
     ToolStarted,
 )
-from aios.telemetry import ATTEMPT_EVENTS
 
 OUTAGES = 6
+DONE = (CallFinished, ToolDone, Checked)
+"""What a claim can get done."""
 
 
 class AttemptLog:
@@ -68,7 +69,13 @@ class AttemptLog:
     @property
     def claims(self) -> int:
         """How often the attempt was claimed."""
-        return sum(isinstance(event, Claimed) for event in self._events)
+        return max((event.epoch for event in self._events if isinstance(event, Claimed)), default=0)
+
+    @property
+    def fruitless(self) -> int:
+        """Claims since anything was done: who lived to record an answer, a tool or a check was not killed by it."""
+        last = max((at for at, event in enumerate(self._events) if isinstance(event, DONE)), default=0)
+        return len({event.epoch for event in self._events[last:] if isinstance(event, Claimed)})
 
     @property
     def ended(self) -> Ended | None:
@@ -133,6 +140,16 @@ class AttemptLog:
         await self.append(Claimed(epoch=epoch, worker=worker))
         return epoch
 
+    async def reclaim(self, epoch: int, worker: str) -> None:
+        """Go on under the same claim after an append whose fate is unknown: with this record in, whatever was under
+        way before it is either read back or refused for ever. Raises FencedError when the claim is over."""
+        await self.append(Claimed(epoch=epoch, worker=worker))
+
+    async def confirm(self) -> None:
+        """Raises FencedError when anyone else has written: whatever is about to happen outside must not."""
+        if await self.foreign():
+            raise FencedError(f"{self.stream}: somebody else has written; this claim is over")
+
     async def append(self, event: AnyAttemptEvent) -> None:
         """Add one record; it is durable when this returns.
 
@@ -174,7 +191,6 @@ class AttemptLog:
 
     def _settle(self, record_id: str) -> None:
         event = self._unsettled.pop(record_id)
-        ATTEMPT_EVENTS.labels(kind=event.kind).inc()
         self._events.append(event)
         self._ids.append(record_id)
         self.seq += 1

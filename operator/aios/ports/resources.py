@@ -1,6 +1,6 @@
 """Resources: our custom resources wherever they live, in an API server or in the laptop's store."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from aios.spec.agent import Agent, AgentStatus
@@ -23,9 +23,11 @@ class Resources(Protocol):
 
     async def get(self, ref: Ref) -> AnyResource | None: ...
 
-    async def list(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyResource]:
-        """Sorted by namespace and name; None lists all namespaces. What this version cannot read is left out and
-        logged: one object must not hide the others."""
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Sequence[AnyResource]:
+        """Sorted by namespace and name; None lists all namespaces, `labels` only what carries all of them. What this
+        version cannot read is left out and logged: one object must not hide the others."""
         ...
 
     async def apply(self, resource: Resource) -> None:

@@ -29,10 +29,12 @@ class Workloads(Protocol):
     back-off.
     """
 
-    async def apply(self, worker: Worker) -> None: ...
+    async def apply(self, worker: Worker) -> bool:
+        """Make the replicas what `worker` says; whether anything had to be changed."""
+        ...
 
-    async def observe(self, namespace: str) -> Sequence[ObservedWorker]:
-        """Every worker of ours in the namespace, sorted by agent."""
+    async def observe(self, namespace: str, agent: str | None = None) -> Sequence[ObservedWorker]:
+        """Every worker of ours in the namespace, sorted by agent, or that of one `agent`, if there is one."""
         ...
 
     async def delete(self, namespace: str, agent: str) -> None:

@@ -1,8 +1,9 @@
 """What the engine reads from and writes to attempts' streams: the Ended record, which is the result.
 
-The engine writes one thing only, Ended(Cancelled); appending it fences whoever works on the attempt.
+The engine writes one thing only, Ended(Cancelled or Withdrawn); appending it fences whoever works on the attempt.
 """
 
+import contextlib
 from decimal import Decimal
 
 from aios.errors import SequenceConflictError
@@ -43,26 +44,36 @@ class Attempts:
             ended = await self.result(run, task, attempt)
             if ended is not None:
                 return ended
-            seen = self._read[stream]
-            result = _cancelled(seen, reason)
-            record = Record(Ended(result=result).model_dump(mode="json", by_alias=True))
             try:
-                await self._journal.append(stream, len(seen), [record])
+                return await self._end(stream, Outcome.CANCELLED, reason)
             except SequenceConflictError:
                 continue  # its worker was quicker by a record: read that, then try again
-            return result
+
+    async def withdraw(self, run: str, task: str, attempt: int, reason: str) -> None:
+        """End it as Withdrawn, unless it has ended or somebody is writing: then there is somebody after all."""
+        if await self.result(run, task, attempt) is None:
+            with contextlib.suppress(SequenceConflictError):
+                await self._end(attempt_stream(run, task, attempt), Outcome.WITHDRAWN, reason)
+
+    async def _end(self, stream: str, outcome: Outcome, reason: str) -> TaskResult:
+        """Append the end after what was read. Raises SequenceConflictError when there is more."""
+        seen = self._read[stream]
+        result = _unfinished(seen, outcome, reason)
+        record = Record(Ended(result=result).model_dump(mode="json", by_alias=True))
+        await self._journal.append(stream, len(seen), [record])
+        return result
 
     def release(self, run: str, task: str, attempt: int) -> None:
         """Forget what was read; the result has been journalled."""
         self._read.pop(attempt_stream(run, task, attempt), None)
 
 
-def _cancelled(events: list[AnyAttemptEvent], reason: str) -> TaskResult:
+def _unfinished(events: list[AnyAttemptEvent], outcome: Outcome, reason: str) -> TaskResult:
     label = Privacy.PUBLIC
     for event in events:
         if isinstance(event, Inputs | ToolDone):
             label = label.stricter(event.privacy)
-    return TaskResult(outcome=Outcome.CANCELLED, message=reason, privacy=label, spend=spent(events))
+    return TaskResult(outcome=outcome, message=reason, privacy=label, spend=spent(events))
 
 
 def spent(events: list[AnyAttemptEvent]) -> Spend:

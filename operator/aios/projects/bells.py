@@ -14,8 +14,9 @@ from aios.ports.leases import Leases
 from aios.projects.run_log import RunLog
 from aios.projects.state import TaskState
 
-SILENT_SWEEPS = 2
-"""Sweeps without a lease holder after which an attempt is rung for again; doubles with each ring."""
+SILENT_SWEEPS = 4
+"""Sweeps without a lease holder after which an attempt is rung for again; doubles with each ring. They take longer
+than a worker needs to renew a lease that was wiped, or its work would be given to somebody else under its hands."""
 LONGEST_SILENCE = 64
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Rung:
+    confirmed: bool = False
     silent: int = 0
+    """Sweeps in a row without a lease holder, since the last ring."""
+    unheld: int = 0
+    """The same, however often it rang meanwhile."""
     patience: int = SILENT_SWEEPS
 
 
@@ -37,21 +42,27 @@ class Bells:
     async def ring_new(self, log: RunLog) -> None:
         """Ring for every attempt in flight that this engine has not rung for yet."""
         running = {(task.name, task.attempt): task for task in log.state.running}
-        self._rung = {key: rung for key, rung in self._rung.items() if key in running}
+        self._rung = {key: self._rung.get(key, _Rung()) for key in running}
         for key, task in running.items():
-            if key not in self._rung and await self._ring(log, task):
-                self._rung[key] = _Rung()
+            rung = self._rung[key]
+            rung.confirmed = rung.confirmed or await self._ring(log, task)
 
-    async def sweep(self, log: RunLog) -> None:
-        """Ring again for attempts that nobody has held for a while."""
+    async def sweep(self, log: RunLog) -> tuple[TaskState, ...]:
+        """Ring again for attempts that nobody has held for a while, and return them all."""
+        unheld: list[TaskState] = []
         for task in log.state.running:
             rung = self._rung.get((task.name, task.attempt))
             if rung is None:
                 continue
-            held = await self._leases.holder(attempt_lease(log.run, task.name, task.attempt))
-            rung.silent = 0 if held else rung.silent + 1
-            if rung.silent >= rung.patience and await self._ring(log, task):
+            if await self._leases.holder(attempt_lease(log.run, task.name, task.attempt)):
+                rung.silent, rung.unheld, rung.patience = 0, 0, SILENT_SWEEPS
+                continue
+            rung.silent, rung.unheld = rung.silent + 1, rung.unheld + 1
+            if rung.unheld >= SILENT_SWEEPS:
+                unheld.append(task)
+            if rung.confirmed and rung.silent >= rung.patience and await self._ring(log, task):
                 rung.silent, rung.patience = 0, min(LONGEST_SILENCE, rung.patience * 2)
+        return tuple(unheld)
 
     async def _ring(self, log: RunLog, task: TaskState) -> bool:
         """Whether the bell is confirmed. The next sweep tries again, so a missing queue is a warning, no error."""

@@ -81,6 +81,8 @@ def decide(state: RunState, now: float) -> tuple[Command, ...]:
 def _cancelling(state: RunState, cancel: CancelRequested, now: float) -> tuple[Command, ...]:
     if state.running:
         return tuple(Stop(task) for task in state.running)
+    if state.planned and state.succeeded == len(state.tasks):  # the last result was quicker than the wish
+        return (Emit(RunEnded(at=now, phase=ProjectPhase.SUCCEEDED)),)
     return (Emit(RunEnded(at=now, phase=cancel.ends, reason=cancel.reason)),)
 
 

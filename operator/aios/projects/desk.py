@@ -11,7 +11,7 @@ from aios.ports.leases import Leases
 from aios.ports.resources import Resources
 from aios.projects.bells import Bells
 from aios.projects.drive import Drive
-from aios.projects.runs import forget_run, orphans, runs_of, unfinished_run
+from aios.projects.runs import forget_run, has_ended, orphans, runs_of, unfinished_run
 from aios.projects.world import Staff, World, runnable
 from aios.spec.base import Kind, Ref
 from aios.spec.project import Project
@@ -96,11 +96,19 @@ class Desk:
         known = frozenset((ref.namespace, ref.name) for ref in self._world.projects())
         for namespace in sorted(namespaces) if namespaces is not None else [None]:
             for run in await orphans(self._ports.journal, namespace, known):
-                owner, name = run.split("/")[:2]
-                ref = Ref(Kind.PROJECT, owner, name)
-                drive = await self._drive(ref, run)
-                await drive.take_over(self._engine, None, None)
-                self.drives[ref] = drive
+                try:
+                    await self._adopt(run)
+                except (SequenceConflictError, ValueError):  # another engine has it, or a newer version wrote it
+                    _log.exception("%s has no project and is left alone", run)
+
+    async def _adopt(self, run: str) -> None:
+        if await has_ended(self._ports.journal, run):
+            return
+        owner, name = run.split("/")[:2]
+        ref = Ref(Kind.PROJECT, owner, name)
+        drive = await self._drive(ref, run)
+        await drive.take_over(self._engine, None, None)
+        self.drives[ref] = drive
 
     def fence(self, ref: Ref, error: SequenceConflictError) -> None:
         """Another engine wrote to the run: it is that engine's now."""

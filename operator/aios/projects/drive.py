@@ -128,9 +128,14 @@ class Drive:
             if isinstance(event, AttemptEnded):
                 self._attempts.release(self.log.run, event.task, event.attempt)
 
-    async def sweep(self) -> None:
-        """Ring again where nobody came."""
-        await self._bells.sweep(self.log)
+    async def sweep(self, staff: Staff | None) -> None:
+        """Ring again where nobody came, and take back what nobody can come for: its member left the team, was scaled
+        to nothing or lost its models after the dispatch. The next draft finds it ended."""
+        present = {candidate.member for candidate in staff.candidates if candidate.healthy} if staff else set()
+        for task in await self._bells.sweep(self.log):
+            if task.member not in present:
+                reason = f"taken back: {task.member} is not there any more, or has no replica or no usable model"
+                await self._attempts.withdraw(self.log.run, task.name, task.attempt, reason)
 
     async def stop_everything(self, reason: str) -> None:
         """Fence every attempt in flight without journalling anything in the run: it is about to be forgotten."""

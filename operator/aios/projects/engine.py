@@ -10,7 +10,13 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 
-from aios.errors import AiosError, SequenceConflictError, ServiceUnavailableError, UnroutableError
+from aios.errors import (
+    AiosError,
+    InvalidSpecError,
+    SequenceConflictError,
+    ServiceUnavailableError,
+    UnroutableError,
+)
 from aios.naming import engine_queue
 from aios.ports.broker import Message
 from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts
@@ -107,15 +113,20 @@ class Engine:
             await self._ports.clock.sleep(self._sweep_seconds)
 
     async def _read_changes(self) -> None:
+        for ref in self._world.refs():  # what was deleted while nobody watched is in no list of what there is
+            await self._see(ref)
         async for ref in self._ports.resources.changes():
-            try:
-                changed = await self._world.update(ref)
-            except ValueError:  # pydantic's: stored by a newer version; what was last read of it stays in force
-                _log.exception("cannot read %s", ref)
-                continue
-            if changed:
-                concerned = self._world.projects() if ref.kind is not Kind.PROJECT else (ref,)
-                self._touch(*(one for one in concerned if one.namespace == ref.namespace))
+            await self._see(ref)
+
+    async def _see(self, ref: Ref) -> None:
+        try:
+            changed = await self._world.update(ref)
+        except InvalidSpecError:  # stored by a newer version; what was last read of it stays in force
+            _log.exception("cannot read %s", ref)
+            return
+        if changed:
+            concerned = self._world.projects() if ref.kind is not Kind.PROJECT else (ref,)
+            self._touch(*(one for one in concerned if one.namespace == ref.namespace))
 
     def _touch(self, *refs: Ref) -> None:
         self._dirty.update(refs)
@@ -131,10 +142,11 @@ class Engine:
             async with self._ports.broker.consume(engine_queue(namespace)) as consumer:
                 while True:
                     delivery = await consumer.receive()
-                    if delivery is not None:
-                        self._rung(delivery.message)
-                        # Before the turn is taken: if we die now, the next engine looks at every attempt anyway.
-                        await delivery.ack()
+                    if delivery is None:
+                        raise ServiceUnavailableError("the consumer was closed")
+                    self._rung(delivery.message)
+                    # Before the turn is taken: if we die now, the next engine looks at every attempt anyway.
+                    await delivery.ack()
 
         await self._until_served(answer, f"listen at {engine_queue(namespace)}")
 
@@ -146,8 +158,7 @@ class Engine:
 
     async def _wait(self) -> None:
         """Until somebody rings or something is due."""
-        timers = [drive.seconds_to_next_timer() for drive in self._desk.drives.values()]
-        pause = min([self._next_sweep - self._ports.clock.monotonic(), *(due for due in timers if due is not None)])
+        pause = min([self._next_sweep - self._ports.clock.monotonic(), *self._timers().values()])
         if pause > 0 and not self._wake.is_set():
             bell, alarm = (
                 asyncio.ensure_future(self._wake.wait()),
@@ -159,12 +170,17 @@ class Engine:
                 bell.cancel()
                 alarm.cancel()
 
+    def _timers(self) -> dict[Ref, float]:
+        """Seconds to each run's next timer. One whose turn failed waits for the next sweep, whatever is due."""
+        going = {ref: drive.seconds_to_next_timer() for ref, drive in self._desk.drives.items()}
+        return {ref: due for ref, due in going.items() if due is not None and ref not in self._troubled}
+
     async def _turn(self) -> None:
         """One look at every run that may have something to do. All drafts come first, so that what there is room for
         is shared between the runs before any of it is spent."""
         self._wake.clear()
         await self._sweep_when_due()
-        due = {ref for ref, drive in self._desk.drives.items() if drive.seconds_to_next_timer() == 0.0}
+        due = {ref for ref, seconds in self._timers().items() if seconds == 0.0}
         refs, self._dirty = sorted(self._dirty | self._hungry | due), set()
         drafts: dict[Ref, tuple[Drive, Draft]] = {}
         for ref in refs:
@@ -210,7 +226,7 @@ class Engine:
             if drive.state.ended is None:
                 drive.look_everywhere()
                 self._dirty.add(ref)
-                await self._guarded(ref, drive.sweep())
+                await self._guarded(ref, drive.sweep(self._desk.staff(drive)))
         self._dirty |= self._troubled
         self._troubled = set()
         if self._sweeps % LEASE_EVERY == 0:

@@ -11,7 +11,7 @@ from functools import singledispatch
 from aios.naming import PLAN_TASK
 from aios.projects.state import RunState, TaskState
 from aios.spec.project import TaskSpec
-from aios.spec.vocabulary import Strategy, TaskPhase, Tier
+from aios.spec.vocabulary import Strategy, TaskPhase
 from aios.tasks.result import Outcome
 from aios.tasks.run_events import (
     AnyRunEvent,
@@ -77,9 +77,7 @@ def _(event: RunStarted, state: RunState) -> RunState:
 
 
 def _planning(event: RunStarted) -> TaskState:
-    spec = TaskSpec.model_construct(
-        name=PLAN_TASK, instructions=PLANNING, member=event.supervisor, complexity=Tier.STRATEGIC.default_complexity
-    )
+    spec = TaskSpec.model_construct(name=PLAN_TASK, instructions=PLANNING, member=event.supervisor)
     return TaskState(spec, TaskKind.PLAN, TaskPhase.READY)
 
 
@@ -166,6 +164,8 @@ def _after_attempt(task: TaskState, event: AttemptEnded, *, cancelled: bool) -> 
     said = result.message or str(result.outcome)
     if cancelled:
         return replace(ended, phase=TaskPhase.CANCELLED, reason=said)
+    if result.outcome is Outcome.WITHDRAWN:
+        return replace(ended, phase=TaskPhase.READY, forgiven=task.forgiven + 1, reason=said)
     failed = (*task.failed_models, task.model) if result.outcome.escalates else task.failed_models
     return replace(
         ended,
@@ -246,8 +246,9 @@ def _(event: RetryRequested, state: RunState) -> RunState:
     if event.token and event.token in state.tokens:
         return state
     known = replace(state, tokens=state.tokens | {event.token}) if event.token else state
-    again = _to_repeat(state, event.tasks)
-    if not again:
+    # Before there is a plan, no task that is named exists: what is to be done again is the planning.
+    again = _to_repeat(state, event.tasks if state.planned else ())
+    if not again and state.planned:
         return known
     for name in again:
         task = known.find(name)
@@ -260,20 +261,21 @@ def _(event: RetryRequested, state: RunState) -> RunState:
 
 
 def _to_repeat(state: RunState, asked: tuple[str, ...]) -> frozenset[str]:
-    """The asked tasks (or all) that ended without success, and every skipped or cancelled task that needs them."""
-    failed = {task.name for task in state.everything if task.phase in {TaskPhase.FAILED, TaskPhase.CANCELLED}}
-    named = set(asked) or failed
-    again = {task.name for task in state.everything if task.name in named and _unsuccessful(task)}
-    grown = True
-    while grown:
-        dependents = {
-            task.name
-            for task in state.tasks.values()
-            if task.name not in again and _unsuccessful(task) and again.intersection(task.spec.depends_on)
-        }
-        again |= dependents
-        grown = bool(dependents)
-    return frozenset(again)
+    """The asked tasks (or all) that ended without success, and what else did that they wait for or that waits for
+    any of these."""
+    bad = {task.name: task for task in state.everything if _unsuccessful(task)}
+    failed = {name for name, task in bad.items() if task.phase is not TaskPhase.SKIPPED}
+    again = _closure(bad.keys() & (asked or failed), lambda name: bad.keys() & bad[name].spec.depends_on)
+    return frozenset(_closure(again, lambda name: {one for one in bad if name in bad[one].spec.depends_on}))
+
+
+def _closure(start: set[str], follow: Callable[[str], set[str]]) -> set[str]:
+    """`start`, and whatever `follow` leads to from there."""
+    found, fresh = start, start
+    while fresh:
+        fresh = {further for name in fresh for further in follow(name)} - found
+        found = found | fresh
+    return found
 
 
 def _unsuccessful(task: TaskState) -> bool:

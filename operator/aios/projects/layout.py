@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from aios.naming import PLAN_TASK
 from aios.projects.state import RunState, TaskState
-from aios.routing.build import default_complexity
+from aios.routing.build import default_complexity, need_of
+from aios.routing.candidates import Need
 from aios.spec.project import TaskSpec
 from aios.spec.vocabulary import Privacy, Strategy, Tier
 from aios.tasks.run_events import RunStarted
@@ -45,6 +46,11 @@ def label_of(state: RunState, task: TaskState) -> Privacy:
     for source in sources:
         label = label.stricter(source)
     return label
+
+
+def need_for(task: TaskState, order: Task, *, above_capability: int = 0) -> Need:
+    """What `order`, which `build_task` made of `task`, asks of whoever does it."""
+    return need_of(order, by_default=task.spec.complexity is None, above_capability=above_capability)
 
 
 def build_task(state: RunState, task: TaskState, tiers: Mapping[str, Tier], *, instructions: str = "") -> Task:

@@ -14,9 +14,8 @@ from pydantic import ValidationError
 
 from aios.errors import AiosError
 from aios.naming import PLAN_TASK
-from aios.projects.layout import build_task
+from aios.projects.layout import build_task, need_for
 from aios.projects.state import RunState, TaskState
-from aios.routing.build import need_of
 from aios.routing.candidates import Candidate, NoRoute
 from aios.routing.choose import choose
 from aios.spec.graph import find_cycle
@@ -102,8 +101,8 @@ def staff_faults(tasks: Sequence[TaskSpec], state: RunState, candidates: Sequenc
     tiers = {candidate.member: candidate.tier for candidate in candidates}
     faults = []
     for spec in tasks:
-        need = need_of(build_task(state, TaskState(spec), tiers))
-        decision = choose(need, healthy)
+        task = TaskState(spec)
+        decision = choose(need_for(task, build_task(state, task, tiers)), healthy)
         if isinstance(decision, NoRoute):
             faults.append(f"nobody can do {spec.name}: {decision.reason}")
     return faults

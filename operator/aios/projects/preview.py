@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from aios.projects.fold import fold
-from aios.projects.layout import build_task, stated_plan
+from aios.projects.layout import build_task, need_for, stated_plan
 from aios.projects.plan import plan_instructions
 from aios.projects.steering import build_run_started
-from aios.routing.build import build_candidates, need_of
+from aios.routing.build import build_candidates
 from aios.routing.candidates import Need, NoRoute, Route
 from aios.routing.choose import choose
 from aios.spec.model import Model
@@ -26,8 +26,10 @@ def preview(
     if plan := stated_plan(state):
         state = fold([Planned(member="", tasks=plan)], state)
     tiers = {member.name: member.tier for member in team.spec.members}
-    tasks = []
+    routed = []
     for task in state.everything:
         asked = plan_instructions(candidates) if task.kind is TaskKind.PLAN else ""
-        tasks.append(build_task(state, task, tiers, instructions=asked))
-    return tuple((task, need_of(task), choose(need_of(task), candidates)) for task in tasks)
+        order = build_task(state, task, tiers, instructions=asked)
+        need = need_for(task, order)
+        routed.append((order, need, choose(need, candidates)))
+    return tuple(routed)

@@ -14,16 +14,15 @@ async def runs_of(journal: Journal, namespace: str, project: str) -> tuple[str, 
 async def unfinished_run(journal: Journal, namespace: str, project: str) -> str | None:
     """The run that has not ended, if there is one. A project has at most one: the next starts when it is over."""
     for run in await runs_of(journal, namespace, project):
-        if not await _ended(journal, run):
+        if not await has_ended(journal, run):
             return run
     return None
 
 
 async def orphans(journal: Journal, namespace: str | None, projects: frozenset[tuple[str, str]]) -> tuple[str, ...]:
-    """Unfinished runs whose project (namespace, name) is none of `projects`: it was deleted while no engine ran."""
+    """Runs, ended or not, whose project (namespace, name) is none of `projects`: it was deleted."""
     known = await _runs(journal, f"{namespace}/" if namespace else "")
-    lost = (run for run in known if tuple(run.split("/")[:2]) not in projects)
-    return tuple([run for run in lost if not await _ended(journal, run)])
+    return tuple(run for run in known if tuple(run.split("/")[:2]) not in projects)
 
 
 async def forget_run(journal: Journal, run: str) -> None:
@@ -39,8 +38,11 @@ async def _runs(journal: Journal, prefix: str) -> tuple[str, ...]:
     return tuple(head.stream.removeprefix(root) for head in await journal.streams(run_stream(prefix)))
 
 
-async def _ended(journal: Journal, run: str) -> bool:
-    """The last record tells, except for a retry: only the whole story says whether there was anything to do again."""
+async def has_ended(journal: Journal, run: str) -> bool:
+    """Whether nothing more happens in the run by itself.
+
+    The last record tells, except for a retry: only the whole story says whether there was anything to do again.
+    """
     stream = run_stream(run)
     last = await journal.read(stream, after=max(0, await journal.head(stream) - 1))
     events = [RUN_EVENT.validate_python(stored.data) for stored in last]

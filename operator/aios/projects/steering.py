@@ -18,6 +18,7 @@ from aios.tasks.run_events import (
 DELETED = "the project was deleted"
 CHANGED = "the project's spec changed and its onChange is Cancel"
 CANCELLED = "cancelled: spec.cancel is true"
+TIGHTENED = "the project's data is {} now: no call of the run that thought otherwise may follow"
 
 
 def build_run_started(project: Project, team: AgentTeam) -> RunStarted:
@@ -64,6 +65,8 @@ def _cancel(state: RunState, project: Project, now: float, *, current: bool) -> 
         return ()
     if project.spec.cancel:
         return (CancelRequested(at=now, reason=CANCELLED),)
+    if state.started and not state.started.privacy.permits(project.spec.privacy):
+        return (CancelRequested(at=now, reason=TIGHTENED.format(project.spec.privacy)),)
     if not current and project.spec.on_change is OnChange.CANCEL:
         return (CancelRequested(at=now, reason=CHANGED),)
     return ()
@@ -85,7 +88,10 @@ def _limits(state: RunState, project: Project, team: AgentTeam | None, now: floa
 
 
 def _retry(state: RunState, project: Project, now: float) -> tuple[AnyRunEvent, ...]:
-    """A fresh run answers an old annotation at once, when nothing has failed yet: it never fires later."""
+    """A fresh run answers an old annotation at once, when nothing has failed yet: it never fires later. While a run
+    is being stopped there is nothing to repeat yet: it is answered when it has ended."""
+    if state.cancel and not state.ended:
+        return ()
     token, _, names = project.metadata.annotations.get(ANNOTATION_RETRY, "").partition("=")
     if not token or token in state.tokens:
         return ()

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 from aios.projects.decide import Assign, Emit, JudgePlan, Stop, decide
 from aios.projects.fold import apply
-from aios.projects.layout import build_task
+from aios.projects.layout import build_task, need_for
 from aios.projects.plan import BadPlanError, judge_plan, plan_instructions
 from aios.projects.state import RunState, TaskState
-from aios.routing.build import need_of
 from aios.routing.candidates import Candidate, NoRoute
 from aios.routing.choose import choose
 from aios.spec.vocabulary import TaskPhase
@@ -54,14 +53,14 @@ def step(state: RunState, now: float, candidates: Sequence[Candidate], *, allowa
         match command:
             case Emit(event):
                 events.append(event)
-            case JudgePlan(planning, text):
+            case JudgePlan(planning, text) if candidates:  # with the team away for a moment no plan could be good
                 events.append(_judged(state, planning, text, candidates, now=now))
             case Assign(task) if room > 0:  # without room nobody is looked for: a full run costs no routing
                 event = _assigned(state, task, candidates, now=now)
                 room -= isinstance(event, Dispatched)
                 if not _known(task, event):
                     events.append(event)
-            case Assign() | Stop():
+            case Assign() | JudgePlan() | Stop():
                 pass
     return tuple(events)
 
@@ -86,7 +85,7 @@ def _assigned(state: RunState, task: TaskState, candidates: Sequence[Candidate],
     asked = plan_instructions(candidates) if task.kind is TaskKind.PLAN else ""
     order = build_task(state, task, tiers, instructions=asked)
     failed = max((one.capability for one in candidates if one.model in task.failed_models), default=0)
-    decision = choose(need_of(order, above_capability=failed), candidates)
+    decision = choose(need_for(task, order, above_capability=failed), candidates)
     if isinstance(decision, NoRoute):
         return Waiting(at=now, task=task.name, reason=decision.reason[:LONGEST_REASON])
     return Dispatched(

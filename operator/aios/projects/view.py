@@ -39,11 +39,14 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.BAD_PLAN: "bad plan",
     Outcome.OUTGREW_CLEARANCE: "outgrew clearance",
     Outcome.CANCELLED: "cancelled",
+    Outcome.WITHDRAWN: "taken back",
     Outcome.DIVERGED: "diverged",
     Outcome.POISONED: "poisoned",
     Outcome.IN_DOUBT: "in doubt",
 }
-"""How each outcome is called in the table and in remarks."""
+"""How each outcome is called in the table."""
+_CAUSES = {**OUTCOME_WORDS, Outcome.CHECK_FAILED: "check failed"}
+"""How it is called as a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class AttemptLine:
     cost: Decimal
     seconds: float
     remark: str
-    """Why another model than before did it: "escalated: failed check"; empty otherwise."""
+    """Why another model than before did it: "escalated: check failed"; empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +243,7 @@ def _remark(view: RunView, event: Dispatched) -> str:
     if before is None or event.model in before.failed_models or not before.failed_models:
         return ""
     causes = [result.outcome for result in results if result.outcome.escalates]
-    return f"escalated: {OUTCOME_WORDS[causes[-1]] if causes else 'plan not accepted'}"
+    return f"escalated: {_CAUSES[causes[-1]] if causes else 'plan not accepted'}"
 
 
 def _notes(event: AnyRunEvent, state: RunState) -> tuple[Line, ...]:

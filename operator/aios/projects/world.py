@@ -59,6 +59,10 @@ class World:
         found = self._known.get(ref)
         return found if isinstance(found, Project) else None
 
+    def refs(self) -> tuple[Ref, ...]:
+        """Everything known."""
+        return tuple(self._known)
+
     def projects(self) -> tuple[Ref, ...]:
         """Every Project known, sorted."""
         return tuple(sorted(ref for ref in self._known if ref.kind is Kind.PROJECT))
@@ -98,7 +102,9 @@ def _essence(resource: AnyResource) -> object:
     match resource:
         case Agent():
             return (meta.uid, meta.generation, resource.spec)
-        case Project() | AgentTeam() | Model():
+        case Project():
+            return (*head, resource.spec, runnable(resource))
+        case AgentTeam() | Model():
             return (*head, resource.spec, ready(resource.status.conditions))
         case _:
             return head

@@ -62,8 +62,9 @@ def default_complexity(spec: TaskSpec, tiers: Mapping[str, Tier]) -> int:
     return tier.default_complexity
 
 
-def need_of(task: Task, *, above_capability: int = 0) -> Need:
-    """What `task` asks: outputs need the Files tool, a check needs its program in `run.allow`."""
+def need_of(task: Task, *, by_default: bool = False, above_capability: int = 0) -> Need:
+    """What `task` asks: outputs need the Files tool, a check needs its program in `run.allow`. `by_default`: nobody
+    stated its complexity."""
     return Need(
         privacy=task.privacy,
         complexity=task.complexity,
@@ -72,4 +73,5 @@ def need_of(task: Task, *, above_capability: int = 0) -> Need:
         member=task.member,
         tier=task.tier,
         above_capability=above_capability,
+        by_default=by_default,
     )

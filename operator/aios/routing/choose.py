@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from aios.routing.candidates import Candidate, Need, NoRoute, Rejected, Route
-from aios.routing.objections import advice, objection
+from aios.routing.objections import advice, objection, within_reach
 from aios.spec.vocabulary import Routing
 
 INPUT_SHARE = Decimal("0.75")
@@ -26,9 +26,11 @@ def choose(need: Need, candidates: Iterable[Candidate]) -> Route | NoRoute:
 
     Each permitted member brings its own best model (Cheapest: the lowest expected price; InOrder: the first listed),
     then members are compared by expected price, fit of tier, seat and name. With `above_capability` only models above
-    it are compared; when nobody permitted is above, the most capable of the permitted.
+    it are compared; when nobody permitted is above, the most capable of the permitted. A complexity by default is
+    lowered to the best there is, whether that is healthy now or not: a demand nobody made keeps nobody waiting.
     """
     everyone = tuple(sorted(candidates, key=lambda candidate: (candidate.seat, candidate.position, _name(candidate))))
+    wanted, need = need.complexity, within_reach(need, everyone)
     said = {candidate: objection(need, candidate) for candidate in everyone}
     permitted = tuple(candidate for candidate in everyone if not said[candidate])
     if not permitted:
@@ -41,7 +43,7 @@ def choose(need: Need, candidates: Iterable[Candidate]) -> Route | NoRoute:
         for one in everyone
         if one != best
     )
-    return Route(best.member, best.model, _praise(need, best), rejected)
+    return Route(best.member, best.model, _praise(need, best, wanted), rejected)
 
 
 def _escalated(need: Need, permitted: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -82,8 +84,10 @@ def _cents(price: Decimal) -> str:
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
-def _praise(need: Need, best: Candidate) -> str:
+def _praise(need: Need, best: Candidate, wanted: int) -> str:
     price = "free" if expected_price(best) == 0 else _dollars(best)
+    if need.complexity < wanted:
+        return f"{price}, capability {best.capability} < {wanted} but the best there is, cleared"
     escalated = f" (above {need.above_capability}, which failed)" if best.capability > need.above_capability > 0 else ""
     return f"{price}, capability {best.capability} >= {need.complexity}{escalated}, cleared"
 

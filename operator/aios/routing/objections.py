@@ -4,6 +4,7 @@ Privacy is asked first and nothing can outweigh it: no price, preference or retr
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from aios.routing.candidates import Candidate, Need
 from aios.spec.vocabulary import Locality, Privacy
@@ -55,6 +56,15 @@ FILTERS: tuple[Objection, ...] = (_privacy, _capability, _equipment, addressed, 
 def objection(need: Need, candidate: Candidate) -> str:
     """The first reason why `candidate` must not or cannot do it; empty when nothing speaks against it."""
     return next((said for ask in FILTERS if (said := ask(need, candidate))), "")
+
+
+def within_reach(need: Need, candidates: tuple[Candidate, ...]) -> Need:
+    """`need` with a complexity by default lowered to the best capability of those who may do it otherwise."""
+    if not need.by_default:
+        return need
+    able = [one for one in candidates if not any(ask(need, one) for ask in (_privacy, _equipment, addressed))]
+    best = max((candidate.capability for candidate in able), default=need.complexity)
+    return replace(need, complexity=min(need.complexity, best))
 
 
 def advice(need: Need, candidates: tuple[Candidate, ...]) -> str:

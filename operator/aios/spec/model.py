@@ -9,6 +9,9 @@ from aios.naming import API_VERSION
 from aios.spec.base import Conditions, Part, Resource, TextSource
 from aios.spec.vocabulary import Duration, Line, Locality, Price, Privacy, Provider, Sentence, Text, Word
 
+LOCAL_PROVIDERS = {Provider.SCRIPTED: Locality.LOCAL}
+"""Providers whose models run on machines you run unless stated otherwise; every other is taken for a cloud."""
+
 
 class Prices(Part):
     """USD per million tokens, as quoted strings."""
@@ -85,7 +88,7 @@ class ModelSpec(Part):
     @property
     def effective_locality(self) -> Locality:
         """Where it runs, with the provider's default."""
-        return self.locality or Locality.LOCAL
+        return self.locality or LOCAL_PROVIDERS.get(self.provider, Locality.CLOUD)
 
     @property
     def effective_clearance(self) -> Privacy:

@@ -15,7 +15,7 @@ from aios.tasks.result import TaskResult
 
 
 class Claimed(Part):
-    """A worker took the attempt; `epoch` counts claims from 1."""
+    """A worker took the attempt; `epoch` counts claims from 1. The same epoch again: it goes on after an outage."""
 
     kind: Literal["Claimed"] = "Claimed"
     epoch: int

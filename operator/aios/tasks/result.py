@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     BAD_PLAN = "BadPlan"
     OUTGREW_CLEARANCE = "OutgrewClearance"
     CANCELLED = "Cancelled"
+    WITHDRAWN = "Withdrawn"
+    """Nobody is left who could do it: the engine took it back to give it to somebody else. Counts as no attempt."""
     DIVERGED = "Diverged"
     POISONED = "Poisoned"
     IN_DOUBT = "InDoubt"

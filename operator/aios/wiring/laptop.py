@@ -6,6 +6,7 @@ Whoever holds the folder's lock runs this; nobody else does, so whatever claims 
 import asyncio
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -142,7 +143,9 @@ async def laptop(
 
 def forget_the_dead(state: StateFolder) -> None:
     """Leases and heartbeats of former workers: they all died with the process that held the lock, so their tasks
-    need not wait for the leases to expire. Only for the lock's holder, before any port is open."""
+    need not wait for the leases to expire. Their working copies go too: they may hold what later tasks must not see,
+    and are made anew from the record. Only for the lock's holder, before any port is open."""
+    shutil.rmtree(state.scratch, ignore_errors=True)
     for database in (state.leases, state.sessions):
         for file in (database, *(Path(f"{database}{suffix}") for suffix in ("-wal", "-shm"))):
             file.unlink(missing_ok=True)

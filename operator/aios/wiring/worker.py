@@ -54,7 +54,7 @@ class LaptopWorkers:
     """Runs a configuration's worker over the laptop's ports, in this process."""
 
     def __init__(self, state: StateFolder, ports: LaptopPorts, instrument: Instrument = as_they_are) -> None:
-        self._scratch = state.path / "scratch"
+        self._scratch = state.scratch
         self._ports = ports
         self._chat = chat_models(instrument)
 

@@ -61,10 +61,13 @@ def _strictest(one: FileEntry | None, other: FileEntry | None) -> FileEntry | No
 
 
 def _files_as_folders(files: dict[str, FileEntry]) -> set[str]:
-    """Paths that are a file and the folder of another file. Sorted by parts, such a file stands right before."""
+    """Paths that are a file and the folder of another file. Sorted by parts, such a file stands right before.
+
+    The file within is not named: it may be one of a stricter label than whoever reads of the conflict.
+    """
     found: set[str] = set()
     by_parts = sorted(path.split("/") for path in files)
     for shorter, longer in pairwise(by_parts):
         if longer[: len(shorter)] == shorter:
-            found.update(("/".join(shorter), "/".join(longer)))
+            found.add("/".join(shorter))
     return found

@@ -27,8 +27,13 @@ from aios.workspace.manifest import EMPTY, FileEntry, Manifest
 from aios.workspace.rebase import rebase
 
 T = TypeVar("T")
+Confirm = Callable[[], Awaitable[None]]
 PARALLEL = 8
 OUTAGES = 5
+
+
+async def _granted() -> None:
+    """For commits of whom nobody can take the right away from."""
 
 
 class Workspace:
@@ -78,10 +83,12 @@ class Workspace:
         await self._put("manifests", manifest.data)
         return manifest
 
-    async def commit(self, intent: CommitIntent) -> Head:
+    async def commit(self, intent: CommitIntent, confirm: Confirm = _granted) -> Head:
         """Move HEAD to what `intent` makes of it; a commit that is in already changes nothing.
 
-        Others' changes to other files are kept. Raises ConflictError naming the files both changed.
+        Others' changes to other files are kept. Raises ConflictError naming the files both changed. `confirm` is
+        called between reading HEAD and moving it, and raises when the right to do so is gone: whatever was committed
+        after it was lost moves HEAD, so that not even who was frozen between the two can write over it.
         """
         base, mine = await self.manifest(intent.base_manifest), await self.manifest(intent.manifest)
         outages = turn = 0
@@ -93,7 +100,7 @@ class Workspace:
             if merged.conflicts:
                 raise ConflictError(merged.conflicts)
             try:
-                return await self._move(head, etag, intent, merged.manifest)
+                return await self._move(head, etag, intent, merged.manifest, confirm)
             except PreconditionError:
                 turn += 1
             except ServiceUnavailableError:
@@ -122,7 +129,7 @@ class Workspace:
         await asyncio.to_thread(folders.write, folder, manifest, blobs)
         return manifest
 
-    async def _move(self, head: Head, etag: str, intent: CommitIntent, merged: Manifest) -> Head:
+    async def _move(self, head: Head, etag: str, intent: CommitIntent, merged: Manifest, confirm: Confirm) -> Head:
         """One attempt at the compare-and-swap. Raises PreconditionError when somebody else was first."""
         commit = Commit(
             commit=intent.commit,
@@ -136,6 +143,7 @@ class Workspace:
         record = hashlib.sha256(to_data(commit)).hexdigest()
         moved = head.advanced(intent, record=record, manifest=merged.digest)
         key, data = self._prefix + "HEAD", to_data(moved)
+        await confirm()
         await (self._objects.replace(key, data, etag) if etag else self._objects.create(key, data))
         return moved
 

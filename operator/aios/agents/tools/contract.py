@@ -7,6 +7,7 @@ back to the model. Only what ends the attempt (a lost claim, a service that stay
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -67,8 +68,7 @@ class Tool(Generic[A]):
     @property
     def spec(self) -> ToolSpec:
         """The tool as a model is told of it."""
-        schema = _without_titles(self.arguments.model_json_schema())
-        return ToolSpec(self.name, self.description, schema if isinstance(schema, dict) else {})
+        return ToolSpec(self.name, self.description, _schema(self.arguments))
 
     async def use(self, args: Mapping[str, object], moment: Moment) -> Answer:
         """Check the arguments and act."""
@@ -102,6 +102,13 @@ def middle_cut(text: str, limit: int) -> str:
         return text
     half = limit // 2
     return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
+
+
+@cache
+def _schema(arguments: type[Arguments]) -> Mapping[str, object]:
+    """Worked out once for each class of arguments: it takes milliseconds, and every model call asks for it."""
+    schema = _without_titles(arguments.model_json_schema())
+    return schema if isinstance(schema, dict) else {}
 
 
 def _place(location: tuple[int | str, ...]) -> str:
