@@ -39,8 +39,8 @@ check: $(DEV) ## Lint, format, types, import layers (changes nothing)
 bench: $(DEV) ## Measure start-up, throughput and writes, beside the usual alternatives
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-faults: $(DEV) ## Kill the demo around every port call (the long form of what `make test` does)
-	@AIOS_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)
+faults: $(DEV) ## Kill small project and demo around every port call: hours (AIOS_TEST_FAULTS=100: a hundred of each)
+	@AIOS_TEST_FAULTS=$${AIOS_TEST_FAULTS:-full} $(BIN)/python -m pytest tests/faults tests/agents/test_resume.py $(ARGS)
 
 crds: $(RUNTIME) ## Write crds/ anew from the Python models
 	@$(BIN)/aios crds

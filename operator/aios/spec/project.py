@@ -46,7 +46,8 @@ class TaskSpec(Part):
     )
     complexity: Annotated[int, Field(ge=1, le=10)] | None = Field(
         default=None,
-        description="1 to 10; a model needs at least this capability. Default by tier: 3, 5 or 8, which may be missed if nobody reaches it.",
+        description="1 to 10; a model needs at least this capability. Default by tier: 3, 5 or 8, "
+        "or the most capable model there is.",
     )
     privacy: Privacy | None = Field(default=None, description="Stricter than the project's, never looser.")
     member: MemberName | None = Field(default=None, description="Who must do it.")
