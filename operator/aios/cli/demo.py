@@ -1,6 +1,7 @@
 """`aios demo`: what `make demo` shows a stranger. It runs the software team example in a fresh state folder and says
 plainly what of it was real."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,20 @@ LEGEND = (
     ("real", "plan, routing and escalation, privacy checks, journal, queues, retries, crash safety"),
     ("real", "the files, the workspace and its commits, the commands that were run, the defect and its repair"),
 )
+
+
+def _suggest(state: "StateFolder") -> None:
+    """What to type now, as it can be typed here."""
+    commands = [
+        (f"aios logs {PROJECT}/test -C {state.path}", "what the tester was asked, said and did"),
+        (f"aios plan {EXAMPLE} --explain", "who would do what, and why nobody else"),
+        ("aios init my-team && aios up my-team", "a team of your own"),
+    ]
+    if shutil.which("aios") is None:
+        commands.insert(0, (f"source {Path(sys.executable).with_name('activate')}", "so that `aios` is found"))
+    width = max(len(command) for command, _ in commands)
+    for command, why in commands:
+        out(f"  {command.ljust(width)}   {why}")
 
 
 @app.command()
@@ -54,9 +69,7 @@ def demo() -> None:
     for kind, text in LEGEND:
         out(f"  {paint(kind.ljust(8), 'green' if kind == 'real' else 'yellow')}  {text}")
     _title("next")
-    out(f"  aios logs {PROJECT}/test -C {state.path}     what the tester was asked, said and did")
-    out(f"  aios plan {EXAMPLE} --explain              who would do what, and why nobody else")
-    out("  aios init my-team && aios up my-team            a team of your own")
+    _suggest(state)
     if tests.returncode:
         say("the delivered tests failed")
         raise typer.Exit(1)
