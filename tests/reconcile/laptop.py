@@ -43,13 +43,15 @@ class TestClock:
 
 @dataclass
 class TestWorkloads:
-    """Remembers what was applied; replicas are ready at once unless the test says otherwise."""
+    """Remembers what was applied; replicas are ready at once unless the test says otherwise. While `is_slow` nobody
+    has taken up what was applied."""
 
     __test__ = False
 
     workers: dict[Ref, Worker] = field(default_factory=dict)
     trouble: dict[str, ObservedWorker] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
+    is_slow: bool = False
 
     async def apply(self, worker: Worker) -> None:
         ref = Ref(Kind.AGENT, worker.namespace, worker.agent)
@@ -57,15 +59,17 @@ class TestWorkloads:
             self.workers[ref] = worker
             self.writes.append(f"apply {ref}")
 
-    async def observe(self, namespace: str) -> Sequence[ObservedWorker]:
+    async def observe(self, namespace: str, agent: str | None = None) -> Sequence[ObservedWorker]:
         found = [self._observe(ref, worker) for ref, worker in sorted(self.workers.items())]
-        return [worker for worker in found if worker.namespace == namespace]
+        return [worker for worker in found if worker.namespace == namespace and agent in {None, worker.agent}]
 
     async def delete(self, namespace: str, agent: str) -> None:
         self.writes.append(f"delete {agent}")
         self.workers.pop(Ref(Kind.AGENT, namespace, agent), None)
 
     def _observe(self, ref: Ref, worker: Worker) -> ObservedWorker:
+        if self.is_slow:
+            return ObservedWorker(ref.namespace, ref.name, 0, 0, "")
         seen = ObservedWorker(ref.namespace, ref.name, worker.replicas, worker.replicas, worker.config.digest)
         trouble = self.trouble.get(ref.name)
         if trouble is None:

@@ -67,6 +67,40 @@ async def test_why_replicas_are_not_ready_surfaces_and_heals(laptop: Laptop, rea
     assert (await laptop.condition(AGENT)).status == "True"
 
 
+async def test_trouble_is_told_as_a_warning_and_its_end_as_news(laptop: Laptop) -> None:
+    laptop.workloads.trouble["software-a"] = trouble("ImagePullBackOff")
+    await laptop.apply(model(), team(member("a")))
+    await laptop.settle()
+    del laptop.workloads.trouble["software-a"]
+    await laptop.settle()
+    told = [(event.type, event.reason) for event in await laptop.resources.events(AGENT)]
+    assert told == [("Warning", "ImagePullBackOff"), ("Normal", "Reconciled")]
+
+
+async def test_a_new_agents_first_status_waits_until_somebody_took_its_worker_up(laptop: Laptop) -> None:
+    laptop.workloads.is_slow = True
+    await laptop.apply(model(), team(member("a")))
+    await laptop.reconciler.reconcile(ref(Kind.TEAM, "software"))
+    for _ in range(2):
+        await laptop.reconciler.reconcile(AGENT)
+    assert (await laptop.agent("software-a")).status.conditions == ()
+    laptop.workloads.is_slow = False
+    await laptop.settle()
+    assert (await laptop.condition(AGENT)).status == "True"
+
+
+async def test_the_first_status_does_not_wait_for_ever(laptop: Laptop) -> None:
+    laptop.workloads.is_slow = True
+    await laptop.apply(model(), team(member("a")))
+    await laptop.reconciler.reconcile(ref(Kind.TEAM, "software"))
+    left = await laptop.reconciler.reconcile(AGENT)
+    assert left == 30
+    laptop.clock.advance(left)
+    await laptop.reconciler.reconcile(AGENT)
+    assert (await laptop.condition(AGENT)).reason == "Progressing"
+    assert (await laptop.agent("software-a")).status.phase == "Starting"
+
+
 async def test_starting_replicas_are_no_trouble(laptop: Laptop) -> None:
     laptop.workloads.trouble["software-a"] = trouble("")
     await laptop.apply(model(), team(member("a")))

@@ -113,6 +113,17 @@ async def test_a_task_that_nobody_may_do_shows_its_reason_when_nothing_else_move
     assert judged.message == "t1: Restricted, and only Cloud models"
 
 
+async def test_a_plan_that_nobody_may_make_shows_its_reason_too(laptop: Laptop) -> None:
+    await given_accepted(laptop)
+    await run_is(laptop, ProjectPhase.PLANNING, reason="plan waits: Restricted, and only Cloud models")
+    shown = (await read(laptop)).status
+    judged = await laptop.condition(PROJECT, ConditionType.RECONCILING)
+    assert (shown.phase, shown.reason, judged.reason) == ("Planning", "NoPermittedModel", Reason.NO_PERMITTED_MODEL)
+    assert judged.message == "plan waits: Restricted, and only Cloud models"
+    await run_is(laptop, ProjectPhase.PLANNING)
+    assert (await read(laptop)).status.reason == "Planning"
+
+
 async def test_the_end_of_an_earlier_run_says_nothing_about_a_changed_spec(laptop: Laptop) -> None:
     await given_accepted(laptop)
     await run_is(laptop, ProjectPhase.SUCCEEDED, TaskPhase.SUCCEEDED)

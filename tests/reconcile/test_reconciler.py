@@ -1,6 +1,6 @@
 """What is true of every kind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -28,8 +28,10 @@ class NewerVersions:
             raise InvalidSpecError(f"{ref}: spec.provider: Input should be 'Scripted'")
         return await self._real.get(ref)
 
-    async def list(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyResource]:
-        return await self._real.list(kind, namespace)
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Sequence[AnyResource]:
+        return await self._real.list(kind, namespace, labels)
 
     async def write_status(self, ref: Ref, status: AnyStatus) -> bool:
         self.statuses.append((ref, status))

@@ -110,7 +110,15 @@ async def test_events_are_told_when_the_verdict_changes_and_only_then(laptop: La
     await laptop.apply(model("gone"))
     await laptop.settle()
     told = [(event.type, event.reason, event.count) for event in await laptop.resources.events(TEAM)]
-    assert told == [("Warning", "ModelNotFound", 1), ("Normal", "WorkersNotReady", 1), ("Normal", "Reconciled", 1)]
+    assert told == [("Warning", "ModelNotFound", 1), ("Normal", "Reconciled", 1)]
+
+
+async def test_a_team_that_just_comes_up_has_nothing_to_tell(laptop: Laptop) -> None:
+    await laptop.apply(model(), team(member("a")))
+    await laptop.settle()
+    assert await status(laptop) == ("True", "Reconciled", "1/1")
+    assert await laptop.resources.events(ref(Kind.MODEL, "local")) == []
+    assert await laptop.resources.events(ref(Kind.AGENT, "software-a")) == []
 
 
 async def test_transition_times_move_only_when_a_condition_flips(laptop: Laptop) -> None:

@@ -209,6 +209,40 @@ async def test_starts_are_rate_limited_after_the_burst() -> None:
         assert len(ran) == 7
 
 
+async def test_what_comes_in_while_a_key_rests_is_worked_on_once_when_the_rest_is_over() -> None:
+    clock, at = ManualClock(), []
+
+    async def work(_: str) -> None:
+        at.append(clock.time)
+
+    async with running(work, clock, Pace(rest=5)) as queue:
+        queue.add("a")
+        await clock.advance(1)
+        for _ in range(3):
+            queue.add("a")
+            await clock.advance(1)
+        assert at == [0]
+        for _ in range(4):
+            await clock.advance(1)
+        assert at == [0, 5]
+        await clock.advance(10)
+        queue.add("a")
+        await turns()
+        assert at == [0, 5, 18]
+
+
+async def test_a_key_that_changed_while_it_ran_rests_before_it_runs_again() -> None:
+    clock, gate = ManualClock(), Gate()
+    async with running(gate, clock, Pace(rest=5)) as queue:
+        queue.add("a")
+        await turns()
+        queue.add("a")
+        await gate.end("a")
+        assert gate.started == ["a"]
+        await clock.advance(5)
+        assert gate.started == ["a", "a"]
+
+
 async def test_a_resync_brings_every_key_again_and_survives_a_listing_that_fails() -> None:
     clock, ran = ManualClock(), []
     answers: list[list[str] | Exception] = [["a", "b"], ValueError("no"), ["c"]]

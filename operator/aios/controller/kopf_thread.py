@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import kopf
 
-from aios.controller.watching import Answered, Tell, build_registry, build_settings
+from aios.controller.watching import WATCHED, Listener, build_registry, build_settings
 
 log = logging.getLogger(__name__)
 # It warns at each start that it does not handle signals outside of the main thread: as intended.
@@ -27,8 +27,9 @@ _STABLE_SECONDS = 60.0
 class KopfThread:
     """`start` and `stop` from any one thread; it calls back from its own."""
 
-    def __init__(self, tell: Tell, answered: Answered, context: str | None = None) -> None:
-        self._watch: Callable[[threading.Event], None] = lambda stop: _watch(tell, answered, context, stop)
+    def __init__(self, listener: Listener, context: str | None = None) -> None:
+        self._watch: Callable[[threading.Event], None] = lambda stop: _watch(listener, context, stop)
+        self._listener = listener
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
         self.restarts = 0
@@ -59,16 +60,18 @@ class KopfThread:
                 log.warning("watching ended", exc_info=True)
             if self._stop.is_set():
                 return
+            for plural in WATCHED:
+                self._listener.lost(plural)
             pause = _FIRST_PAUSE if time.monotonic() - started > _STABLE_SECONDS else min(pause * 2, _LONGEST_PAUSE)
             self.restarts += 1
             log.warning("watching begins again in %.0f s", pause)
             self._stop.wait(pause)
 
 
-def _watch(tell: Tell, answered: Answered, context: str | None, stop: threading.Event) -> None:
+def _watch(listener: Listener, context: str | None, stop: threading.Event) -> None:
     asyncio.run(
         kopf.operator(
-            registry=build_registry(tell, answered, context),
+            registry=build_registry(listener, context),
             settings=build_settings(),
             clusterwide=True,
             standalone=True,

@@ -19,7 +19,7 @@ from aios import __version__
 from aios.adapters.kubernetes.render import PodSettings
 from aios.controller.health import Health
 from aios.controller.kopf_thread import KopfThread
-from aios.controller.watching import WATCHED
+from aios.controller.watching import WATCHED, Listener, Told
 from aios.errors import AiosError
 from aios.ports.clock import Clock, SystemClock
 from aios.reconcile.workqueue import Pace, WorkQueue
@@ -49,7 +49,7 @@ class OperatorOptions:
     metrics_port: int = 0
     metrics_address: str = LOOPBACK
     verbose: bool = False
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = field(default_factory=lambda: Pace(rest=1.0))
 
 
 def run(options: OperatorOptions) -> int:
@@ -135,23 +135,31 @@ class Controller:
     async def _act(self) -> None:
         await self._patiently(self._cluster.ask_for_kinds)
         loop = asyncio.get_running_loop()
-        kopf = KopfThread(
-            tell=lambda ref: _in_loop(loop, self._changed, ref),
-            answered=self._health.answered,
-            context=self._options.context,
-        )
+        kopf = KopfThread(_Ears(self, loop), context=self._options.context)
         self._health.watching()
         kopf.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._queue.run(self._cluster.reconciler.everything))
+                group.create_task(self._queue.run(self._cluster.everything))
                 group.create_task(self._measure(kopf))
         finally:
             # Shielded: a cancelled wait would leave the thread calling into a loop that ends.
             await asyncio.shield(asyncio.to_thread(kopf.stop))
 
-    def _changed(self, ref: Ref) -> None:
-        self._queue.add_all(self._cluster.reconciler.affected(ref))
+    def told(self, told: Told) -> None:
+        """An event: the mirror first, for whoever is woken by it reads there."""
+        mirror = self._cluster.mirror
+        (mirror.gone if told.deleted else mirror.saw)(told.manifest)
+        self._queue.add_all(self._cluster.reconciler.affected(told.ref))
+
+    def answered(self, plural: str) -> None:
+        """A watch was opened."""
+        self._health.answered(plural)
+        self._cluster.mirror.watched(WATCHED[plural])
+
+    def lost(self, plural: str) -> None:
+        """A watch begins anew."""
+        self._cluster.mirror.lost(WATCHED[plural])
 
     async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Until it succeeds: the API server may be away, CRDs and rights may come later."""
@@ -178,8 +186,20 @@ class Controller:
             await self._clock.sleep(1.0)
 
 
-def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Ref], None], ref: Ref) -> None:
-    loop.call_soon_threadsafe(call, ref)
+class _Ears:
+    """What Kopf's thread says, heard in ours, in the same order."""
+
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+        self._listener, self._loop = listener, loop
+
+    def told(self, told: Told) -> None:
+        self._loop.call_soon_threadsafe(self._listener.told, told)
+
+    def answered(self, plural: str) -> None:
+        self._loop.call_soon_threadsafe(self._listener.answered, plural)
+
+    def lost(self, plural: str) -> None:
+        self._loop.call_soon_threadsafe(self._listener.lost, plural)
 
 
 async def _quietly(releasing: Awaitable[None]) -> None:

@@ -3,6 +3,7 @@ embedded world into tasks and folders."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 from aios.naming import agent_name, digest
 from aios.spec.base import Part
@@ -39,6 +40,11 @@ class WorkerConfig(Part):
     def agent(self) -> str:
         """The Agent's name."""
         return agent_name(self.team, self.member.name)
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        copied.__dict__.pop("digest", None)  # of the original: a copy is made to differ
+        return copied
 
 
 @dataclass(frozen=True, slots=True)

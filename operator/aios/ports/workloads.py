@@ -29,9 +29,7 @@ class Workloads(Protocol):
     back-off.
     """
 
-    async def apply(self, worker: Worker) -> bool:
-        """Make the replicas what `worker` says; whether anything had to be changed."""
-        ...
+    async def apply(self, worker: Worker) -> None: ...
 
     async def observe(self, namespace: str, agent: str | None = None) -> Sequence[ObservedWorker]:
         """Every worker of ours in the namespace, sorted by agent, or that of one `agent`, if there is one."""

@@ -47,6 +47,10 @@ async def reconcile_agent(world: World, agent: Agent, reading: Reading) -> float
     worker = await _resolve(agent, team, reading)
     refused = await _apply(world, worker) if isinstance(worker, Worker) else None
     seen = _Seen(agent, member, await _observe(world, agent.ref), await world.activity(agent.ref))
+    is_unheard_of = isinstance(worker, Worker) and refused is None and _is_unheard_of(seen, worker.config.digest)
+    if is_unheard_of and (left := world.patience.left(agent.ref, world.clock.monotonic())) > 0:
+        return left
+    world.patience.end(agent.ref)
     findings = _judge(seen, worker.config.digest) if isinstance(worker, Worker) else worker
     if refused is not None:
         await _publish(world, seen, progressing(Reason.WORKERS_NOT_READY, str(refused)))
@@ -68,6 +72,7 @@ async def _apply(world: World, worker: Worker) -> AiosError | None:
 
 async def forget_agent(world: World, ref: Ref) -> None:
     """The Agent is gone: stop what ran for it."""
+    world.patience.end(ref)
     if await _observe(world, ref) is not None:
         await world.workloads.delete(ref.namespace, ref.name)
 
@@ -89,8 +94,17 @@ async def _resolve(agent: Agent, team: Resource | None, reading: Reading) -> Wor
 
 
 async def _observe(world: World, ref: Ref) -> ObservedWorker | None:
-    observed = await world.workloads.observe(ref.namespace)
-    return next((worker for worker in observed if worker.agent == ref.name), None)
+    observed = await world.workloads.observe(ref.namespace, ref.name)
+    return observed[0] if observed else None
+
+
+def _is_unheard_of(seen: _Seen, digest: str) -> bool:
+    """A new Agent whose Worker nobody has taken up yet: a status would say no more than that, and be replaced at
+    once."""
+    observed = seen.observed
+    if seen.agent.status.conditions:
+        return False
+    return observed is None or not (observed.replicas or observed.reason or observed.config_digest == digest)
 
 
 def _judge(seen: _Seen, digest: str) -> tuple[Finding, ...]:

@@ -118,7 +118,9 @@ def _message(project: Project, phase: ProjectPhase) -> str:
 
 
 def _waits(run: RunStatus) -> str:
-    """Why nothing moves: tasks that nobody may do, while no other task is under way."""
+    """Why nothing moves: a plan that nobody may make, or tasks that nobody may do while no other is under way."""
+    if run.phase is ProjectPhase.PLANNING:
+        return run.reason  # the plan is no task of the list; a reason is only told while it waits
     moving = {TaskPhase.READY, TaskPhase.RUNNING, TaskPhase.BACKOFF}
     waiting = [f"{task.name}: {task.reason}" for task in run.tasks if task.phase is TaskPhase.WAITING]
     return "" if any(task.phase in moving for task in run.tasks) else "; ".join(waiting)

@@ -32,7 +32,7 @@ async def reconcile_team(world: World, team: AgentTeam, reading: Reading) -> Non
         await _publish(world, team, live, stalled(Reason.INVALID_SPEC, taken))
         return
     await _apply(world, team, live)
-    current = await reading.agents(team)
+    current = {ref.name: agent for ref in agents_of(team) if isinstance(agent := await reading.get(ref), Agent)}
     await _publish(world, team, current, _judge(team, current))
 
 

@@ -1,8 +1,9 @@
 """A work queue of keys, after client-go's: what came in while a key was being worked on makes it run once more.
 
 Promises: one key never runs twice at the same time; a key added while it waits runs once; a key added while it runs
-runs again afterwards; a key whose work failed comes back after a delay that doubles; at most `workers` keys run at
-once, and starts are rate limited. It refuses to carry anything but keys: whoever runs one looks the world up anew.
+runs again afterwards, and rests in between if the pace says so; a key whose work failed comes back after a delay that
+doubles; at most `workers` keys run at once, and starts are rate limited. It refuses to carry anything but keys:
+whoever runs one looks the world up anew.
 
 All methods belong to the event loop that `run` runs in; other threads use `loop.call_soon_threadsafe(queue.add, key)`.
 """
@@ -11,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 from aios.errors import AiosError
@@ -31,6 +33,8 @@ class Pace:
     starts_per_second: float = 50.0
     burst: int = 100
     resync: float = 600.0
+    rest: float = 0.0
+    """How long a key rests after it ran: what comes in meanwhile is worked on once, when the rest is over."""
 
 
 class WorkQueue(Generic[Key]):
@@ -43,6 +47,7 @@ class WorkQueue(Generic[Key]):
         self._again: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, tuple[float, asyncio.Task[None]]] = {}
+        self._resting: dict[Key, float] = {}
         self._changed = asyncio.Event()
         self._tokens, self._refilled = float(self._pace.burst), clock.monotonic()
         self.worked = 0
@@ -67,6 +72,8 @@ class WorkQueue(Generic[Key]):
         """Work on `key` as soon as may be."""
         if key in self._running:
             self._again.add(key)
+        elif (rest := self._resting.get(key, 0.0) - self._clock.monotonic()) > 0:
+            self.add_after(key, rest)
         else:
             self._waiting.setdefault(key)
             self._changed.set()
@@ -120,6 +127,7 @@ class WorkQueue(Generic[Key]):
             delay = await self._outcome(key)
         finally:
             del self._running[key]
+            self._rest(key)
             self._changed.set()
         if key in self._again:
             self._again.discard(key)
@@ -129,6 +137,13 @@ class WorkQueue(Generic[Key]):
                 self.add(key)
         elif delay is not None:
             self.add_after(key, delay)
+
+    def _rest(self, key: Key) -> None:
+        now = self._clock.monotonic()
+        self._resting.pop(key, None)  # so that they stay in the order in which they end
+        self._resting[key] = now + self._pace.rest
+        for rested in [rested for rested, _ in takewhile(lambda known: known[1] <= now, self._resting.items())]:
+            del self._resting[rested]
 
     async def _outcome(self, key: Key) -> float | None:
         try:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from aios.desired.references import closure
 from aios.errors import InvalidSpecError
+from aios.naming import LABEL_TEAM
 from aios.ports.broker import BrokerAdmin
 from aios.ports.clock import Clock
 from aios.ports.object_store import BucketAdmin
@@ -19,14 +20,34 @@ from aios.reconcile.activity import Activity, no_activity
 from aios.reconcile.conditions import condition, holds, shortened
 from aios.spec.agent import Agent
 from aios.spec.base import Condition, Kind, Ref, Resource
-from aios.spec.conditions import ConditionType
+from aios.spec.conditions import ConditionType, Reason
 from aios.spec.model import Model
 from aios.spec.project import Project
 from aios.spec.team import AgentTeam
 
 R = TypeVar("R", bound=Resource)
+
+_ALARMING = frozenset({Reason.IMAGE_PULL_BACK_OFF, Reason.CRASH_LOOP_BACK_OFF, Reason.UNSCHEDULABLE})
+"""Reasons by which nobody is stalled and that a person should hear of all the same."""
+
 Cleanup = Callable[[Project], Awaitable[None]]
 """Removes a deleted project's files and journal; may be called again after it was interrupted."""
+
+
+class Patience:
+    """For how long new objects have been waited for, so that none is waited for too long."""
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self._seconds = seconds
+        self._since: dict[Ref, float] = {}
+
+    def left(self, ref: Ref, now: float) -> float:
+        """Seconds for which `ref` may still be waited for, counted from the first question; 0 or less: none."""
+        return self._since.setdefault(ref, now) + self._seconds - now
+
+    def end(self, ref: Ref) -> None:
+        """It came, or it went."""
+        self._since.pop(ref, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,7 @@ class World:
     """Whether journal, broker and object store are there; without them projects wait and say so."""
     activity_seconds: float = 2.0
     """How often an agent's activity is looked at; changes of it ring no bell."""
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(slots=True)
@@ -67,8 +89,9 @@ class Reading:
         return await closure(resource, self.get)
 
     async def agents(self, team: AgentTeam) -> Mapping[str, Agent]:
-        """The Agents that say they belong to `team`, by name."""
-        listed = await self.resources.list(Kind.AGENT, team.metadata.namespace)
+        """The Agents that were made for `team`, by name."""
+        labels = {LABEL_TEAM: team.metadata.name}
+        listed = await self.resources.list(Kind.AGENT, team.metadata.namespace, labels)
         return {
             agent.metadata.name: agent
             for agent in listed
@@ -77,15 +100,26 @@ class Reading:
 
 
 async def publish(world: World, resource: Model | AgentTeam | Agent | Project, status: AnyStatus) -> None:
-    """Write `status` when it differs from the one `resource` was read with, and tell when Ready's verdict changed."""
+    """Write `status` when it differs from the one `resource` was read with, and tell what a person should hear of."""
     if status == resource.status or not await world.resources.write_status(resource.ref, status):
         return
     before = condition(resource.status.conditions, ConditionType.READY)
     now = condition(status.conditions, ConditionType.READY)
-    if now is not None and (before is None or (before.status, before.reason) != (now.status, now.reason)):
-        kind = "Warning" if holds(status.conditions, ConditionType.STALLED) else "Normal"
+    if now is None:
+        return
+    alarming = holds(status.conditions, ConditionType.STALLED) or now.reason in _ALARMING
+    if _is_news(before, now, alarming=alarming):
+        kind = "Warning" if alarming else "Normal"
         message = shortened(now.message or f"Ready is {now.status}: {now.reason}")
         await world.resources.record_event(resource.ref, kind=kind, reason=now.reason, message=message)
+
+
+def _is_news(before: Condition | None, now: Condition, *, alarming: bool) -> bool:
+    """Ready that flips, and each new reason that asks for somebody. A first verdict and being under way are what the
+    status shows; told as well, they would bury what matters."""
+    if alarming:
+        return before is None or (before.status, before.reason) != (now.status, now.reason)
+    return before is not None and before.status != now.status
 
 
 def ready_columns(conditions: Sequence[Condition]) -> dict[str, str]:

@@ -17,13 +17,11 @@ async def record(api: Api, about: Manifest, *, kind: str, reason: str, message: 
     """Tell it once, or count it once more. Of two that count at the same time one count may be lost."""
     event = build_event(about, kind=kind, reason=reason, message=message, now=now)
     head = event["metadata"]
-    known = await api.get("Event", head["namespace"], head["name"])
-    if known is None:
-        try:
-            await api.create(event)
-            return
-        except ConflictingWriteError:
-            known = event
+    try:
+        await api.create(event)
+        return
+    except ConflictingWriteError:
+        known = await api.get("Event", head["namespace"], head["name"]) or event
     count = (known.get("series") or {}).get("count", 1)
     series = {"count": count + 1, "lastObservedTime": _micro(now)}
     await api.merge("Event", head["namespace"], head["name"], {"series": series})

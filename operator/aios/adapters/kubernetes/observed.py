@@ -43,6 +43,13 @@ def is_rolled_out(deployment: Manifest) -> bool:
     return bool(status.get("replicas", 0) == status.get("updatedReplicas", 0) == wanted)
 
 
+def has_pods_to_explain(deployment: Manifest) -> bool:
+    """Whether there are Pods, and any of them may say why it is not ready."""
+    status = deployment.get("status", {})
+    replicas = status.get("replicas", 0)
+    return bool(replicas) and not (is_rolled_out(deployment) and status.get("readyReplicas", 0) == replicas)
+
+
 def _observe(deployment: Manifest, agent: str, pods: Sequence[Manifest]) -> ObservedWorker:
     status = deployment.get("status", {})
     template = deployment["spec"]["template"]["metadata"].get("annotations", {})

@@ -52,10 +52,12 @@ class KubernetesResources:
         found = await self._api.get(ref.kind, ref.namespace, ref.name)
         return _parse(found, ref.kind) if found is not None else None
 
-    async def list(self, kind: Kind, namespace: str | None = None) -> Sequence[AnyResource]:
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Sequence[AnyResource]:
         """Objects that cannot be read are left out and logged: one must not hide the others."""
         parsed = []
-        for found in await self._api.list(kind, namespace):
+        for found in await self._api.list(kind, namespace, labels):
             try:
                 parsed.append(_parse(found, kind))
             except InvalidSpecError as error:

@@ -6,7 +6,7 @@ Every object of a worker is owned by its Agent, so that a team deleted while no 
 from collections.abc import Sequence
 
 from aios.adapters.kubernetes.api import Api, Manifest, name_of
-from aios.adapters.kubernetes.observed import is_rolled_out, observe_workers
+from aios.adapters.kubernetes.observed import has_pods_to_explain, is_rolled_out, observe_workers
 from aios.adapters.kubernetes.render import Owner, PodSettings, config_map_name, render
 from aios.desired.nouns import Worker
 from aios.naming import FIELD_MANAGER, LABEL_MANAGED_BY, labels
@@ -23,6 +23,7 @@ class KubernetesWorkloads:
     def __init__(self, api: Api, settings: PodSettings) -> None:
         self._api = api
         self._settings = settings
+        self._tidied: dict[tuple[str, str], str] = {}
 
     async def apply(self, worker: Worker) -> None:
         """Apply what differs. Without its Agent nothing is made: it is being deleted."""
@@ -30,19 +31,34 @@ class KubernetesWorkloads:
         if agent is None or "deletionTimestamp" in agent["metadata"]:
             return
         owner = Owner(agent["apiVersion"], worker.agent, agent["metadata"]["uid"])
+        deployment = await self._api.get("Deployment", worker.namespace, worker.agent)
+        if deployment is None:
+            self._tidied[worker.namespace, worker.agent] = config_map_name(worker)
+        changed = False
         for manifest in render(worker, self._settings, owner):
-            live = await self._api.get(manifest["kind"], *name_of(manifest))
-            changes = await self._api.apply_if_different(manifest, live)
-            if manifest["kind"] == "Deployment" and not changes and live is not None and is_rolled_out(live):
-                await self._remove_old_configs(worker)
+            # Without the last of them there is most likely none: not worth a question each, applying is idempotent.
+            live = await self._api.get(manifest["kind"], *name_of(manifest)) if deployment is not None else None
+            changed |= bool(await self._api.apply_if_different(manifest, live))
+        if not changed and deployment is not None and is_rolled_out(deployment):
+            await self._remove_old_configs(worker)
 
-    async def observe(self, namespace: str) -> Sequence[ObservedWorker]:
-        """From two listings by our label."""
-        deployments = await self._api.list("Deployment", namespace, OURS)
-        return observe_workers(deployments, await self._api.list("Pod", namespace, OURS))
+    async def observe(self, namespace: str, agent: str | None = None) -> Sequence[ObservedWorker]:
+        """All of the namespace from two listings; one agent's from its Deployment, and from its Pods as long as it
+        has some that are not ready."""
+        if agent is None:
+            deployments = await self._api.list("Deployment", namespace, OURS)
+            return observe_workers(deployments, await self._api.list("Pod", namespace, OURS))
+        deployment = await self._api.get("Deployment", namespace, agent)
+        if deployment is None:
+            return ()
+        pods: Sequence[Manifest] = ()
+        if has_pods_to_explain(deployment):
+            pods = await self._api.list("Pod", namespace, deployment["spec"]["selector"]["matchLabels"])
+        return observe_workers((deployment,), pods)
 
     async def delete(self, namespace: str, agent: str) -> None:
         """Delete what `apply` made; Kubernetes ends the pods after their tasks, within the grace period."""
+        self._tidied.pop((namespace, agent), None)
         for kind in ("Deployment", "NetworkPolicy", "ServiceAccount"):
             await self._api.delete(kind, namespace, agent)
         for found in await self._api.list("ConfigMap", namespace, OURS):
@@ -50,12 +66,17 @@ class KubernetesWorkloads:
                 await self._api.delete("ConfigMap", *name_of(found))
 
     async def _remove_old_configs(self, worker: Worker) -> None:
-        """Only once no replica uses them: a pod that is started again mounts its ConfigMap anew."""
+        """Only once no replica uses them: a pod that is started again mounts its ConfigMap anew. Looked for once a
+        configuration."""
+        current, place = config_map_name(worker), (worker.namespace, worker.agent)
+        if self._tidied.get(place) == current:
+            return
         selector = labels(worker.config.team, worker.config.member.name)
         for found in await self._api.list("ConfigMap", worker.namespace, selector):
             namespace, name = name_of(found)
-            if name != config_map_name(worker) and _is_owned(found, worker.agent):
+            if name != current and _is_owned(found, worker.agent):
                 await self._api.delete("ConfigMap", namespace, name)
+        self._tidied[place] = current
 
 
 def _is_owned(manifest: Manifest, agent: str) -> bool:
