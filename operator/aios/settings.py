@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from aios.errors import EnvironmentProblemError
 
 
 class Settings(BaseSettings):
@@ -17,3 +19,13 @@ class Settings(BaseSettings):
     metrics_address: str = Field(default="127.0.0.1", description="Address of /metrics; a pod says 0.0.0.0.")
     pod: str = Field(default="", validation_alias="POD_NAME", description="The pod this runs in; empty outside one.")
     verbose: bool = Field(default=False, description="Debug lines in the logs, and logs on stderr.")
+
+
+def read_settings() -> Settings:
+    """What the environment says now. Raises EnvironmentProblemError naming the variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "_".join(("AIOS", *map(str, first["loc"]))).upper()
+        raise EnvironmentProblemError(f"{variable} is {first['input']!r}: {first['msg']}") from error

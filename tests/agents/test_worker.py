@@ -3,11 +3,14 @@
 import asyncio
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from aios.agents import worker
 from aios.agents.worker import POISON_CLAIMS
 from aios.errors import ModelCallError
 from aios.naming import attempt_lease, attempt_stream, worker_session
@@ -94,6 +97,21 @@ async def test_a_task_past_its_time_ends_and_nothing_of_it_survives(stage: Stage
     result = await stage.play(FakeModel([reply("", call("run_command", command=["python3", "-c", program]))]))
     assert (result.outcome, result.message) == (Outcome.TIMED_OUT, "not finished within 1500ms (taskTimeout)")
     assert "sleep 631" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+async def test_what_we_need_to_start_is_not_taken_from_the_tasks_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly() -> None:
+        time.sleep(2)
+        loaded.set()
+
+    loaded = threading.Event()
+    monkeypatch.setattr(worker, "_PRELOADED", loaded)
+    monkeypatch.setattr(worker, "preload", slowly)
+    stage.limits = Limits(task_timeout="1500ms")
+    await stage.dispatch()
+    assert (await stage.play(FakeModel([WRITE, DONE]))).outcome is Outcome.SUCCEEDED
 
 
 async def test_a_model_that_refuses_ends_the_attempt_with_its_words(stage: Stage) -> None:
@@ -235,7 +253,10 @@ async def test_a_worker_shows_what_it_does(stage: Stage) -> None:
     seen: list[str] = []
 
     async def look(_: ChatRequest) -> None:
-        seen.append(await stage.ports.sessions.get(key) or "")
+        async with asyncio.timeout(5):  # shown in a moment, not at once
+            while "Working" not in (shown := await stage.ports.sessions.get(key) or ""):
+                await asyncio.sleep(0.01)
+        seen.append(shown)
 
     await stage.play(FakeModel([WRITE, DONE], during=look))
     assert '"phase": "Working", "task": "words/implement"' in seen[0]

@@ -1,5 +1,6 @@
 """The root command: what everybody sees first, and the exit codes that scripts rely on."""
 
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -10,7 +11,7 @@ import typer.main
 
 from aios import __version__
 from aios.cli.main import COMMANDS
-from tests.cli.console import aios, environment
+from tests.cli.console import EXAMPLES, aios, command, environment
 
 HEAVY = ("pydantic", "rich", "langgraph", "kopf", "lightkube", "qdrant_client", "ruamel", "asyncio")
 
@@ -69,7 +70,46 @@ def test_a_missing_state_folder_says_how_to_get_one(tmp_path: Path) -> None:
 
 def test_a_state_folder_that_cannot_be_made_is_the_environments_fault(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
-    (tmp_path / "project.yaml").write_text("", encoding="utf-8")
-    ran = aios("up", "project.yaml", "--once", "-C", "taken", cwd=tmp_path)
+    ran = aios("up", EXAMPLES / "01-hello", "--once", "-C", "taken", cwd=tmp_path)
     assert ran.code == 3
     assert "taken" in ran.err
+
+
+@pytest.mark.parametrize("words", [("get",), ("logs", "p"), ("plan", "hello"), ("down", "--wipe"), ("run", "t", "g")])
+def test_a_state_folder_of_a_newer_version_is_neither_read_nor_deleted(words: tuple[str, ...], tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "01-hello", tmp_path / "hello")
+    (tmp_path / ".aios").mkdir()
+    (tmp_path / ".aios" / "version.json").write_text('{"schema": 99}', encoding="utf-8")
+    ran = aios(*words, cwd=tmp_path)
+    assert ran.code == 3
+    assert "newer aios (schema 99" in ran.err
+    assert [path.name for path in (tmp_path / ".aios").iterdir() if path.name != "logs"] == ["version.json"]
+
+
+def test_what_the_operating_system_refuses_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    ran = aios("init", "file/team", cwd=tmp_path)
+    assert (ran.code, ran.out, ran.err) == (3, "", "error  file/team: Not a directory\n")
+
+
+def test_a_wrong_environment_variable_is_named(tmp_path: Path) -> None:
+    words = ("up", EXAMPLES / "01-hello", "--once", "-C", "state")
+    port = aios(*words, cwd=tmp_path, env={"AIOS_METRICS_PORT": "http"})
+    assert port.code == 3
+    assert "AIOS_METRICS_PORT is 'http'" in port.err
+    address = aios(*words, cwd=tmp_path, env={"AIOS_METRICS_ADDRESS": "192.0.2.1"})  # RFC 5737: nobody's
+    assert address.code == 3
+    assert "cannot serve /metrics at 192.0.2.1" in address.err
+    assert "Traceback" not in port.err + address.err
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_stream_is_no_reason_to_fail(closed: str, hello: Path) -> None:
+    line = f'exec "$@" {closed}>&-'
+    ran = subprocess.run(
+        ["/bin/sh", "-c", line, "sh", *command("get", "projects")],
+        cwd=hello, capture_output=True, text=True, check=False, timeout=60, env=environment(),
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ("greeting" in ran.stdout) is (closed == "2")

@@ -166,6 +166,59 @@ def test_run_says_which_team_is_missing_and_what_is_wrong(failed: Path, tmp_path
     assert "aios up PATH" in nowhere.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--name", "Bad_Name"), 'metadata.name: "Bad_Name": lower-case letters, digits and "-"'),
+        (("-n", "Other"), 'metadata.namespace: "Other": lower-case letters, digits and "-"'),
+        (("--timeout", "soon"), 'spec.timeout: "soon" is not allowed: a length of time such as 90s'),
+        (("--privacy", "Secret"), 'spec.privacy: "Secret" is not allowed; allowed: Public, Internal, Restricted'),
+        (("--input", "a b=c"), 'spec.inputs["a b"]: "a b" is not allowed'),
+    ],
+)
+def test_run_is_judged_by_the_same_rules_as_a_file(words: tuple[str, ...], said: str, failed: Path) -> None:
+    ran = aios("run", "idle", "Something", *words, cwd=failed)
+    assert ran.code == 1
+    assert said in ran.err
+
+
+def test_the_next_command_names_the_namespace_that_it_needs(tmp_path: Path) -> None:
+    folder = shutil.copytree(EXAMPLES / "01-hello", tmp_path / "01-hello")
+    for file in folder.glob("*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("metadata: {name: ", "metadata: {namespace: staging, name: "), encoding="utf-8")
+    for _ in ("a run", "and what is left to say of it"):
+        ran = aios("up", "01-hello", "--once", cwd=tmp_path)
+        assert "staging/greeting  Succeeded" in ran.out, ran.out + ran.err
+        assert "files  aios workspace export greeting ./out -n staging\n" in ran.out
+    assert aios("workspace", "export", "greeting", "./out", "-n", "staging", cwd=tmp_path).code == 0
+
+
+def test_run_refuses_an_empty_goal(failed: Path) -> None:
+    ran = aios("run", "idle", " ", cwd=failed)
+    assert ran.code == 1
+    assert "the goal is empty" in ran.err
+
+
+def test_run_says_why_a_project_cannot_start(tmp_path: Path) -> None:
+    assert aios("init", "hello", cwd=tmp_path).code == 0
+    ran = aios("run", "team", "Greet", "-f", "hello", "-C", "state", cwd=tmp_path)
+    assert ran.code == 1
+    assert 'why    spec.inputs: needs "language": the prompt of developer uses inputs.language' in ran.err
+
+
+@pytest.mark.parametrize("nothing", ["", "# only a comment", "apiVersion: v1\nkind: Service\nmetadata: {name: s}"])
+def test_nothing_on_standard_input_deletes_nothing(nothing: str, tmp_path: Path) -> None:
+    stated = FAILING.partition("---\napiVersion: aios.dev/v1alpha1\nkind: Project")[0]
+    state = ("-C", "state")
+    assert aios("up", "-", "--once", *state, cwd=tmp_path, stdin=stated).code == 0
+    for words in (("up", "-", "--once"), ("plan", "-")):
+        ran = aios(*words, *state, cwd=tmp_path, stdin=nothing)
+        assert ran.code == 1
+        assert "no resource of ours in standard input; nothing was applied" in ran.err
+    assert aios("get", "at", "-o", "name", *state, cwd=tmp_path).out == "agentteam.aios.dev/idle\n"
+
+
 def test_crds_are_up_to_date_and_drift_is_found(tmp_path: Path) -> None:
     assert aios("crds", ROOT / "crds", "--check", cwd=tmp_path).code == 0
     assert aios("crds", "made", cwd=tmp_path).code == 0

@@ -85,6 +85,16 @@ def test_only_a_takeover_of_a_run_under_way_is_a_resume() -> None:
     assert told(first, PLANNED, EngineStarted(engine="two"))[-1] == "p  resumed at 0/2 tasks"
 
 
+def test_between_the_lines_of_other_projects_a_task_names_its_own() -> None:
+    done = TaskResult(outcome=Outcome.SUCCEEDED)
+    story = Story("p", shared=True)
+    lines = [
+        said.text for event in (STARTED, PLANNED, dispatched(1, "m"), ended(1, done)) for said in story.tell(event)
+    ]
+    assert lines[-1].split()[:3] == ["p/make", "dev", "m"]
+    assert lines[-1].index("dev") == 2 + len("p/check-it") + 3
+
+
 @pytest.mark.parametrize(
     ("amount", "shown"), [("0", "free"), ("0.0001", "$0.001"), ("0.0144", "$0.014"), ("12.346", "$12.35")]
 )

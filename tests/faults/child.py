@@ -11,6 +11,7 @@ from aios.desired.changes import ChangeSet
 from aios.embedded.state_folder import StateFolder
 from aios.spec.catalogue import Catalogue
 from aios.wiring.follow import RunRecord
+from aios.wiring.stated import Sources
 from aios.wiring.up import UpOptions, up
 from tests.faults.killing import Killer, When
 
@@ -32,7 +33,7 @@ class Nobody:
 def main(yaml: str, state: str, when: str, at: str, count: str) -> int:
     """Returns the exit code."""
     killer = Killer(When(when), int(at))
-    options = UpOptions(state=StateFolder(Path(state)), paths=(yaml,), once=True)
+    options = UpOptions(state=StateFolder(Path(state)), sources=Sources((yaml,)), once=True)
     ended = asyncio.run(up(options, Nobody(), asyncio.Event(), instrument=killer.instrument))
     Path(count).write_text(str(killer.calls), encoding="utf-8")
     return 0 if ended.succeeded else 1

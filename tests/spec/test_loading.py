@@ -143,7 +143,7 @@ WRONG_LINES = {
     "a tab": (PROJECT, "  goal", "\tgoal", "a tab indents this line; YAML is indented with spaces", "6:1"),
     "wrong indentation": (PROJECT, "  goal", "   goal", 'a ":" where no key can stand', "6:8"),
     "an unclosed brace": (PROJECT, "Python}", "Python", 'needs "," between entries and "}" at its end', "8:1"),
-    "an unknown alias": (PROJECT, "A word counter.", "*goal", "*goal: no anchor &goal before it", "6:9"),
+    "an unknown alias": (PROJECT, "A word counter.", "*goal", "*goal: no anchor &goal before it in this document", "6:9"),
     "an unprintable character": (PROJECT, "A word counter.", "a\x07b", "the character U+0007 may not stand in YAML", "6:10"),
     "an impossible escape": (PROJECT, "A word counter.", '"\\ud800"', "an escape that is half a character", "6:9"),
     "text instead of fields": ("just some words\n", "", "", "a resource has apiVersion, kind, metadata and spec", "1:1"),

@@ -231,6 +231,8 @@ LOADER_ONLY = (
     project("a team that does not exist", team="softwear"),
     task("a member whom the team has not", member="tester"),
     task("a tier that the team has not", tier="Support"),
+    task("an output outside of the workspace", outputs=["/etc/passwd"]),
+    task("an output above the workspace", outputs=["docs/../../notes.md"]),
     task("a check that nobody may run", check={"run": ["rm", "-rf", "."]}),
 )  # fmt: skip
 """The API server accepts these; the operator reports them as Stalled."""

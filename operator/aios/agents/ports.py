@@ -1,6 +1,6 @@
 """What a worker is given of the world."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aios.ports.broker import Broker
 from aios.ports.journal import Journal
@@ -8,6 +8,7 @@ from aios.ports.knowledge import Knowledge
 from aios.ports.leases import Leases
 from aios.ports.object_store import ObjectStore
 from aios.ports.sessions import Sessions
+from aios.workspace.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,5 @@ class AgentPorts:
     sessions: Sessions
     leases: Leases
     knowledge: Knowledge
+    turns: Turns = field(default_factory=Turns)
+    """Shared by the workers of a process that work on the same workspaces."""

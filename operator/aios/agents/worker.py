@@ -194,6 +194,8 @@ class AgentWorker:
             message = f"this worker has no model {assignment.model!r}: the team has changed since the task was routed"
             await log.append(Ended(result=result(log, Outcome.MODEL_ERROR, message, kind=assignment.task.kind)))
             return
+        if not _PRELOADED.is_set():
+            await asyncio.to_thread(preload)  # before the clock starts: seconds of imports are not the task's time
         limit = asyncio.timeout(seconds(self._config.limits.task_timeout))
         attempt = Attempt(self._means(assignment, model, log, folder, limit), log)
         try:
@@ -228,8 +230,6 @@ class AgentWorker:
                 attempt.finish()
             )  # a claimant before us was about to move HEAD: nothing is left but to roll it forward
             return
-        if not _PRELOADED.is_set():
-            await asyncio.to_thread(preload)
         from aios.agents.graph import run
 
         await run(attempt, self._ports.sessions, clock=self._clock, every=self._timings.checkpoint)
@@ -245,14 +245,13 @@ class AgentWorker:
             spec=model.spec,
             on_in_doubt=self._config.limits.on_in_doubt,
         )
+        prefix = workspace_prefix(assignment.namespace, assignment.project)
         return Means(
             config=self._config,
             assignment=assignment,
             ports=self._ports,
             workspace=Workspace(
-                self._ports.objects,
-                workspace_prefix(assignment.namespace, assignment.project),
-                sleep=self._clock.sleep,
+                self._ports.objects, prefix, sleep=self._clock.sleep, turn=self._ports.turns.at(prefix)
             ),
             caller=caller,
             gate=Gate(log, self._chat(model), caller, self._clock),

@@ -2,13 +2,16 @@
 
 Every command lives in a module that is imported when it is called. What goes wrong is told in one place, here, with
 the exit code that its kind of error has: 1 bad input or failed project, 2 wrong usage, 3 something around us is
-missing or in the way, 130 interrupted. A traceback is shown for our own defects only.
+missing or in the way (what the operating system refused is among it), 130 interrupted. A traceback is shown for our
+own defects only.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -107,6 +110,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. `arguments` default to the process's."""
+    _have_streams()
     command = to_command(app)
     try:
         code = command.main(
@@ -117,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return EXIT_INTERRUPTED
-    except (AiosError, ExceptionGroup) as caught:
+    except (AiosError, OSError, ExceptionGroup) as caught:
         error = _ours(caught)
         if error is None:
             raise
@@ -132,7 +136,17 @@ def _ours(error: Exception) -> AiosError | None:
     """The error a person can act on, out of whatever task groups wrapped around it."""
     if isinstance(error, ExceptionGroup):
         return next((found for found in map(_ours, error.exceptions) if found is not None), None)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return EnvironmentProblemError(f"{where}{error.strerror or error}")
     return error if isinstance(error, AiosError) else None
+
+
+def _have_streams() -> None:
+    """Started with a closed stdout or stderr (`>&-`) Python has none: what is said then goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 if __name__ == "__main__":

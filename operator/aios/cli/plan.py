@@ -15,10 +15,11 @@ from aios.desired.changes import Action, ChangeSet
 if TYPE_CHECKING:
     from aios.embedded.state_folder import StateFolder
     from aios.spec.catalogue import Catalogue
+    from aios.spec.loading import Loaded
     from aios.spec.model import Model
     from aios.spec.project import Project
     from aios.spec.team import AgentTeam
-    from aios.wiring.up import UpOptions
+    from aios.wiring.stated import Sources
 
 app = typer.Typer(add_completion=False)
 
@@ -39,16 +40,17 @@ def plan(
 ) -> None:
     """Show what `aios up` would change, and with --explain who would do which task."""
     from aios.cli.state import to_use
-    from aios.wiring.up import UpOptions, load_sources
+    from aios.wiring.stated import Sources
 
     if output not in {"text", "json"}:
         raise typer.BadParameter('"text" or "json"', param_hint="--output")
-    options = UpOptions(state=to_use(state, paths), paths=tuple(paths), stdin=sys.stdin.read() if "-" in paths else "")
-    catalogue = load_sources(options).require()
+    folder, sources = to_use(state, paths), Sources(tuple(paths), sys.stdin.read() if "-" in paths else "")
+    loaded = sources.load()
+    catalogue = sources.require(loaded)
     if manifests:
         _manifests(catalogue)
         return
-    changes = asyncio.run(_changes(options))
+    changes = asyncio.run(_changes(folder, sources, loaded))
     if output == "json":
         routes = {"routes": list(_routes(catalogue))} if explain else {}
         out(json.dumps({**changes.to_json(), **routes}, indent=2, default=str))
@@ -59,23 +61,23 @@ def plan(
         for text in _explained(catalogue):
             out()
             out(text)
-    say(paint(f"against {_where(options.state)}; nothing was changed", "dim", stream=sys.stderr))
+    say(paint(f"against {_where(folder)}; nothing was changed", "dim", stream=sys.stderr))
 
 
-async def _changes(options: "UpOptions") -> ChangeSet:
+async def _changes(folder: "StateFolder", sources: "Sources", loaded: "Loaded") -> ChangeSet:
     from aios.wiring.ports import open_ports
     from aios.wiring.sources import plan_sources, stored
-    from aios.wiring.up import load_sources, origins, sources
 
-    loaded = load_sources(options)
-    if not options.state.exists:
-        return plan_sources(loaded.catalogue, {}, origins(loaded, options), sources(options)).changes
-    ports = open_ports(options.state)
+    origins = sources.origins(loaded)
+    if not folder.exists:
+        return plan_sources(loaded.catalogue, {}, origins, sources.names).changes
+    folder.check_version()
+    ports = open_ports(folder)
     try:
         existing = await stored(ports.resources)
     finally:
         await ports.close()
-    return plan_sources(loaded.catalogue, existing, origins(loaded, options), sources(options)).changes
+    return plan_sources(loaded.catalogue, existing, origins, sources.names).changes
 
 
 def _where(state: "StateFolder") -> str:

@@ -49,9 +49,9 @@ def operator(
     require_kubernetes()
     from aios.adapters.kubernetes.render import PodSettings
     from aios.controller.main import OperatorOptions, run
-    from aios.settings import Settings
+    from aios.settings import read_settings
 
-    settings = Settings()
+    settings = read_settings()
     options = OperatorOptions(
         context=context,
         namespace=namespace,

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from aios.cli.state import shown
+from aios.cli.state import DEFAULT_NAMESPACE, shown
 from aios.cli.story import Said, Story, duration
 from aios.cli.terminal import colourful, paint, say
 from aios.desired.changes import ChangeSet
@@ -73,8 +73,11 @@ class Progress:
     def happened(self, record: RunRecord) -> None:
         if self._only is not None and record.run not in self._only:
             return
-        story = self.stories.setdefault(record.run, Story(record.run.split("/")[1], self._scripted))
+        namespace, project, _ = record.run.split("/")
+        story = self.stories.setdefault(record.run, Story(named(namespace, project), self._scripted))
         story.scripted = self._scripted
+        if sum(one.view.state.ended is None for one in self.stories.values()) > 1:
+            story.shared = True
         lines = story.tell(record.event)
         self._clock[record.run] = (record.event.at, time.monotonic())
         if self._live is not None:
@@ -107,3 +110,8 @@ class Progress:
             for task, since in story.running():
                 rows.append(story.row(task.name, task.member, task.model, f"running {duration(max(0.0, now - since))}"))
         return Text("\n".join(rows), style="dim")
+
+
+def named(namespace: str, project: str) -> str:
+    """How a project is called: by its name, outside of the default namespace with that before it."""
+    return project if namespace == DEFAULT_NAMESPACE else f"{namespace}/{project}"

@@ -15,6 +15,7 @@ from aios.errors import InvalidSpecError
 if TYPE_CHECKING:
     from aios.embedded.state_folder import StateFolder
     from aios.spec.project import Project
+    from aios.wiring.ending import Ended
     from aios.workspace.manifest import Manifest
 
 app = typer.Typer(add_completion=False)
@@ -62,14 +63,17 @@ def run(
         out(to_yaml([stated(project)]))
         return
     from aios.cli.state import command, to_use
+    from aios.wiring.ending import stalled
 
     folder = to_use(state, files or ())
-    succeeded, interrupted = _carry_out(project, folder, tuple(files or ()), verbose=verbose)
+    ended, interrupted = _carry_out(project, folder, tuple(files or ()), verbose=verbose)
     if interrupted:
         say(f"stopped. Go on with:  {command('aios up', folder)}")
         raise typer.Exit(130)
-    if not succeeded:
-        say(f"why    {command(f'aios logs {project.metadata.name}', folder)}")
+    last = ended.projects.get(project.ref)
+    if last is None or not ended.succeeded:
+        obstacle = stalled(last) if last else "it was deleted meanwhile"
+        say(f"why    {obstacle or command(f'aios logs {project.metadata.name}', folder, namespace=namespace)}")
         raise typer.Exit(1)
     _deliver(project, folder, to)
 
@@ -78,20 +82,24 @@ def build_project(
     name: str, namespace: str, *, team: str, goal: str, inputs: list[str], privacy: str, timeout: str
 ) -> "Project":
     """The Project. Raises InvalidSpecError saying which argument is wrong."""
-    from pydantic import ValidationError
-
+    from aios.spec.checking import check
+    from aios.spec.metadata_rules import metadata_problems
+    from aios.spec.positions import Positions, format_path
     from aios.spec.project import Project
 
-    if wrong := [pair for pair in inputs if "=" not in pair]:
-        raise InvalidSpecError(f"--input {wrong[0]}: write it as KEY=VALUE")
+    if unpaired := [pair for pair in inputs if "=" not in pair]:
+        raise InvalidSpecError(f"--input {unpaired[0]}: write it as KEY=VALUE")
     pairs = dict(pair.split("=", 1) for pair in inputs)
+    if not goal.strip():
+        raise InvalidSpecError("the goal is empty: say in a sentence what should be there in the end")
     spec = {"team": team, "goal": goal, "inputs": pairs, "privacy": privacy, "timeout": timeout}
-    try:
-        return Project.model_validate({"metadata": {"name": name, "namespace": namespace}, "spec": spec})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidSpecError(f"{where}: {first['msg']} (is {first['input']!r})") from error
+    checked = check(Project, {"metadata": {"name": name, "namespace": namespace}, "spec": spec}, Positions({}))
+    wrong = [f"{format_path(fault.path)}: {fault.message}" for fault in checked.faults]
+    if checked.value is not None:
+        wrong = [f"{problem.path}: {problem.message}" for problem in metadata_problems(checked.value)]
+    if wrong or checked.value is None:
+        raise InvalidSpecError("; ".join(wrong))
+    return checked.value
 
 
 def name_for(goal: str) -> str:
@@ -110,14 +118,18 @@ def stated(project: "Project") -> dict[str, object]:
 
 def _carry_out(
     project: "Project", folder: "StateFolder", files: tuple[str, ...], *, verbose: bool
-) -> tuple[bool, bool]:
-    """Whether it succeeded, and whether the person stopped it."""
+) -> "tuple[Ended, bool]":
+    """How it ended, and whether the person stopped it."""
     from aios.cli.progress import Progress
     from aios.cli.session import in_loop, prepare
     from aios.errors import NotFoundError
-    from aios.wiring.up import UpOptions, attend, up
+    from aios.wiring.attend import attend
+    from aios.wiring.stated import Sources
+    from aios.wiring.up import UpOptions, up
 
-    if not files and not folder.exists:
+    if folder.exists:
+        folder.check_version()
+    elif not files:
         raise NotFoundError(
             f'nothing knows a team "{project.spec.team}" yet: bring it in with `aios up PATH`, or add -f PATH'
         )
@@ -130,14 +142,14 @@ def _carry_out(
         else:
             options = UpOptions(
                 state=folder,
-                paths=files,
+                sources=Sources(files),
                 once=True,
                 project=project,
                 metrics_port=settings.metrics_port,
                 metrics_address=settings.metrics_address,
             )
             ended, interrupted = in_loop(lambda stop: up(options, progress, stop))
-    return bool(ended.projects) and ended.succeeded, interrupted
+    return ended, interrupted
 
 
 def _deliver(project: "Project", folder: "StateFolder", to: Path | None) -> None:
@@ -157,4 +169,4 @@ def _deliver(project: "Project", folder: "StateFolder", to: Path | None) -> None
     for line in table(["FILE", "BYTES"], rows):
         out(line)
     if not to:
-        say(f"files  {command(f'aios workspace export {name} ./out', folder)}")
+        say(f"files  {command(f'aios workspace export {name} ./out', folder, namespace=project.metadata.namespace)}")

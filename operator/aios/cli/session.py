@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aios.embedded.state_folder import StateFolder
-from aios.settings import Settings
+from aios.settings import Settings, read_settings
 from aios.telemetry import configure_logs
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ PATIENT_SIGNALS = 2
 
 def prepare(state: StateFolder, *, verbose: bool) -> Settings:
     """Read the settings and open the log in the state folder."""
-    settings = Settings()
+    settings = read_settings()
     loud = verbose or settings.verbose
     configure_logs(file=state.path / "logs" / "up.jsonl", stderr=loud, verbose=loud)
     return settings

@@ -9,6 +9,8 @@ from pathlib import Path
 from aios.embedded.state_folder import FOLDER, StateFolder
 from aios.errors import NotFoundError
 
+DEFAULT_NAMESPACE = "default"
+
 
 def to_use(option: Path | None, paths: Sequence[str]) -> StateFolder:
     """The folder that `aios up PATHS` works in; it need not exist yet."""
@@ -19,7 +21,8 @@ def to_use(option: Path | None, paths: Sequence[str]) -> StateFolder:
 
 
 def existing(option: Path | None) -> StateFolder:
-    """The folder that a command reads. Raises NotFoundError when there is none."""
+    """The folder that a command reads. Raises NotFoundError when there is none, EnvironmentProblemError when a newer
+    version made it."""
     found = to_use(option, ())
     if not found.exists:
         raise NotFoundError(
@@ -27,6 +30,7 @@ def existing(option: Path | None) -> StateFolder:
             if option or os.environ.get("AIOS_STATE_DIR")
             else f"no {FOLDER} folder here or above: start one with `aios up PATH`, or name it with -C DIR"
         )
+    found.check_version()
     return found
 
 
@@ -38,8 +42,11 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def command(words: str, state: StateFolder) -> str:
-    """A command to type next, with `-C` when it would not find the folder by itself from here."""
+def command(words: str, state: StateFolder, *, namespace: str = DEFAULT_NAMESPACE) -> str:
+    """A command to type next, with `-n` where another namespace is meant than it would look into, and with `-C` when
+    it would not find the folder by itself from here."""
+    if namespace != DEFAULT_NAMESPACE:
+        words = f"{words} -n {namespace}"
     if to_use(None, ()).path.resolve() == state.path.resolve():
         return words
     return f"{words} -C {shlex.quote(shown(state.path))}"

@@ -26,7 +26,10 @@ def retry(
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
-    """Run a project's failed tasks again, and what was skipped because of them."""
+    """Run a project's failed tasks again, and what was skipped because of them.
+
+    On a cluster: kubectl annotate --overwrite project NAME aios.dev/retry=ANY-NEW-WORD
+    """
     name, _, listed = target.partition("/")
     tasks = tuple(part for part in listed.split(",") if part)
 
@@ -49,7 +52,10 @@ def cancel(
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
-    """Stop a project's run. It ends Cancelled; `aios retry` goes on with it."""
+    """Stop a project's run. It ends Cancelled; `aios retry` goes on with it.
+
+    On a cluster, where the spec belongs to who applied it: set spec.cancel: true there.
+    """
 
     async def work(ports: "LaptopPorts") -> None:
         found = await _project(ports, namespace, project)
@@ -68,7 +74,10 @@ def delete(
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
-    """Delete a resource. A project's files and journal stay unless its deletionPolicy is Delete."""
+    """Delete a resource. A project's files and journal stay unless its deletionPolicy is Delete.
+
+    On a cluster: kubectl delete KIND NAME
+    """
     ref = ref_of(target, namespace)
     if ref.kind is Kind.AGENT:
         raise InvalidSpecError("agents belong to their team: delete the AgentTeam, or set its member's replicas to 0")
@@ -81,7 +90,7 @@ def delete(
     source = with_laptop(state, work)
     _say_who(state, f"{ref.kind}/{ref.name}: deleted", "cleans up behind it")
     if source:
-        say(f"it stands in {source}: the next `aios up` of that brings it back")
+        say(f"it stands in {source}: remove it there too, or the next edit or `aios up` brings it back")
 
 
 async def _project(ports: "LaptopPorts", namespace: str, name: str) -> "Project":

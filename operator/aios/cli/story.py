@@ -32,6 +32,8 @@ class Story:
     widths: tuple[int, int, int] = (8, 8, 6)
     """Of task, member and model names, so that the columns stand still while lines come."""
     view: RunView = field(default_factory=RunView)
+    shared: bool = False
+    """Whether other runs are told between its lines: then a task's line names its project too."""
     since: dict[tuple[str, int], float] = field(default_factory=dict)
     """Run time at which each attempt was dispatched."""
 
@@ -53,7 +55,7 @@ class Story:
 
     def row(self, task: str, member: str, model: str, rest: str) -> str:
         """A task's line."""
-        names = (name.ljust(width) for name, width in zip((task, member, model), self.widths, strict=True))
+        names = (name.ljust(width) for name, width in zip((self._named(task), member, model), self.widths, strict=True))
         return "  " + GAP.join((*names, rest)).rstrip()
 
     def said(self, line: Line) -> Said | None:
@@ -100,9 +102,12 @@ class Story:
             parts.append(line.remark)
         return Said(self.row(line.task, line.member, line.model, GAP.join(parts)), " done ", GOOD)
 
+    def _named(self, task: str) -> str:
+        return f"{self.project}/{task}" if self.shared else task
+
     def _fit(self) -> None:
         tasks = self.view.state.everything
-        found = ([task.name for task in tasks], [t.member for t in tasks], [t.model for t in tasks])
+        found = ([self._named(task.name) for task in tasks], [t.member for t in tasks], [t.model for t in tasks])
         sizes = [max([width, *map(len, names)]) for width, names in zip(self.widths, found, strict=True)]
         self.widths = (sizes[0], sizes[1], sizes[2])
 

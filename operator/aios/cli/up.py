@@ -10,7 +10,7 @@ from aios.cli.options import State, Verbose
 if TYPE_CHECKING:
     from aios.cli.progress import Progress
     from aios.embedded.state_folder import StateFolder
-    from aios.wiring.up import Ended
+    from aios.wiring.ending import Ended
 
 app = typer.Typer(add_completion=False)
 
@@ -34,16 +34,16 @@ def up(
     from aios.cli.session import in_loop, prepare
     from aios.cli.state import command, to_use
     from aios.cli.terminal import say
+    from aios.wiring.stated import Sources
     from aios.wiring.up import UpOptions
     from aios.wiring.up import up as run_up
 
-    sources = tuple(paths or ())
-    folder = to_use(state, sources)
+    named = tuple(paths or ())
+    folder = to_use(state, named)
     settings = prepare(folder, verbose=verbose)
     options = UpOptions(
         state=folder,
-        paths=sources,
-        stdin=sys.stdin.read() if "-" in sources else "",
+        sources=Sources(named, sys.stdin.read() if "-" in named else ""),
         once=once,
         isolate=isolate,
         metrics_port=settings.metrics_port,
@@ -54,27 +54,30 @@ def up(
         if not interrupted:
             report(progress, ended, folder)
     if interrupted:
-        say(f"stopped. Go on with:  {command(' '.join(['aios', 'up', *sources]), folder)}")
+        say(f"stopped. Go on with:  {command(' '.join(['aios', 'up', *named]), folder)}")
         raise typer.Exit(130)
     raise typer.Exit(0 if ended.succeeded else 1)
 
 
 def report(progress: "Progress", ended: "Ended", folder: "StateFolder") -> None:
     """After `--once`: what nothing was said of because it was over before, and where the files are."""
+    from aios.cli.progress import named
     from aios.cli.state import command
     from aios.cli.story import Said, style_of
+    from aios.wiring.ending import stalled
 
     for ref, project in ended.projects.items():
         phase, run = project.status.run.phase, project.status.run
+        name, where = named(ref.namespace, ref.name), ref.namespace
         if run.id not in progress.told and phase.ended:
             done = f"{sum(task.phase == 'Succeeded' for task in run.tasks)}/{len(run.tasks)} tasks"
             progress.line(
-                Said(f"{ref.name}  {phase}  {done}  as before: nothing started, nothing spent", phase, style_of(phase))
+                Said(f"{name}  {phase}  {done}  as before: nothing started, nothing spent", phase, style_of(phase))
             )
         elif not phase.ended:
-            reason = next((one.message for one in project.status.conditions if one.type == "Stalled"), "") or run.reason
-            progress.line(Said(f"{ref.name}  {project.status.phase}  {reason}", project.status.phase, "yellow"))
+            reason = stalled(project) or run.reason
+            progress.line(Said(f"{name}  {project.status.phase}  {reason}", project.status.phase, "yellow"))
         if phase == "Succeeded":
-            progress.line(Said(f"files  {command(f'aios workspace export {ref.name} ./out', folder)}"))
+            progress.line(Said(f"files  {command(f'aios workspace export {ref.name} ./out', folder, namespace=where)}"))
         elif phase.ended:
-            progress.line(Said(f"why    {command(f'aios logs {ref.name}', folder)}"))
+            progress.line(Said(f"why    {command(f'aios logs {ref.name}', folder, namespace=where)}"))

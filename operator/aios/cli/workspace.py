@@ -101,7 +101,9 @@ def export(
         await files_of(ports, namespace, project)
         return await workspace_of(ports, namespace, project).export(folder)
 
+    from aios.cli.story import count
+
     manifest = with_laptop(state, work)
     for path in sorted(manifest.files):
         out(str(folder / path))
-    say(f"{len(manifest.files)} files in {folder}")
+    say(f"{count(len(manifest.files), 'file')} in {folder}")

@@ -81,7 +81,7 @@ class WatchedDatabase(Database):
             self._waiters.discard(waiter)
 
     async def _poll(self) -> None:
-        """Any call makes the worker thread look whether another process has committed."""
+        """Any call of the worker thread looks whether another process has committed."""
         asked = -math.inf
         while self._waiters:
             now = time.monotonic()
@@ -89,7 +89,7 @@ class WatchedDatabase(Database):
             if self.stamp() != self.looked or now > asked + CERTAIN_SECONDS:
                 asked = now
                 with contextlib.suppress(ServiceUnavailableError):  # who waits has a time limit
-                    await self.read(_nothing)
+                    await self.look(_nothing)
 
     def _count(self, others: bool) -> None:
         """In the worker thread."""

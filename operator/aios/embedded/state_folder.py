@@ -91,10 +91,22 @@ class StateFolder:
             if not self.exists:
                 _write(self.path / ".gitignore", "*\n")
                 _write(self.path / "version.json", json.dumps({"schema": SCHEMA}))
-            found = int(json.loads((self.path / "version.json").read_text(encoding="utf-8"))["schema"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
             raise EnvironmentProblemError(
                 f"cannot use the state folder {self.path}: {error}; set {VARIABLE} to a folder you may write"
+            ) from error
+        self.check_version()
+
+    def check_version(self) -> None:
+        """Before anything in an existing folder is read. Raises EnvironmentProblemError when a newer version made it
+        or nobody can tell."""
+        card = self.path / "version.json"
+        try:
+            found = int(json.loads(card.read_text(encoding="utf-8"))["schema"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EnvironmentProblemError(
+                f"cannot tell which version made the state folder {self.path}: {card.name} is damaged ({error}); "
+                f"set {VARIABLE} to another folder"
             ) from error
         if found > SCHEMA:
             raise EnvironmentProblemError(

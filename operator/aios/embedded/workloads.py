@@ -74,12 +74,11 @@ class EmbeddedWorkloads:
         self._janitors: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def apply(self, worker: Worker) -> bool:
+    async def apply(self, worker: Worker) -> None:
         """Make the agent's replicas what `worker` says: no change when they are, and none after `drain`."""
         if self._closed:
-            return False
+            return
         agent = self._agents.setdefault((worker.namespace, worker.agent), _Agent(worker.config))
-        before = agent.config.digest, len(agent.serving)
         if agent.config.digest != worker.config.digest:
             agent.config = worker.config
             old, agent.serving = agent.serving, []
@@ -91,7 +90,6 @@ class EmbeddedWorkloads:
             self._drain(agent, surplus)
             self._fill(agent, worker.replicas)
         self._count(agent)
-        return before != (agent.config.digest, len(agent.serving))
 
     async def observe(self, namespace: str, agent: str | None = None) -> Sequence[ObservedWorker]:
         if agent is not None:

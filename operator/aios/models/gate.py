@@ -96,7 +96,8 @@ class Gate:
         if doubtful and self._caller.on_in_doubt is OnInDoubt.PARK:
             raise InDoubtError(
                 f"{self._caller.key}/{step}: a call to {self._caller.model} was started and its answer never recorded; "
-                f"it may have been charged up to ${doubtful[-1].worst_case}. limits.onInDoubt is Park."
+                f"it may have been charged up to ${doubtful[-1].worst_case}. limits.onInDoubt is Park: "
+                "`aios retry` starts the task anew."
             )
 
     async def _ask(self, step: int, request: ChatRequest, asked: str) -> Reply:

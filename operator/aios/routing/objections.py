@@ -82,7 +82,7 @@ def advice(need: Need, candidates: tuple[Candidate, ...]) -> str:
         if not left:
             return remedy(need, meant, whom)
         meant = left
-    return f"no replica of {whom} runs, or its models are not Ready: scale it up, or see `kubectl get agents,models`"
+    return f"no replica of {whom} runs, or its models are not Ready: scale it up, or see `aios get agents,models`"
 
 
 def _more_clearance(need: Need, meant: tuple[Candidate, ...], whom: str) -> str:

@@ -121,7 +121,7 @@ class _Builder:
         place = Place(event.start_mark.line + self._first_line, event.start_mark.column + 1)
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
-                raise SyntaxFaultError(f"*{event.anchor}: no anchor &{event.anchor} before it", place)
+                raise SyntaxFaultError(f"*{event.anchor}: no anchor &{event.anchor} before it in this document", place)
             return self._anchors[event.anchor]
         tag = None if event.tag is None else str(event.tag)
         node: Node

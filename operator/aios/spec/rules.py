@@ -188,6 +188,12 @@ def _task_problems(task: TaskSpec, names: Sequence[str], privacy: Privacy, path:
     if task.privacy is not None and not task.privacy.permits(privacy):
         message = f"{task.privacy} is looser than the project's {privacy}; a task may only be stricter"
         yield Problem(f"{path}.privacy", message)
+    for index, pattern in enumerate(task.outputs):
+        if pattern.startswith("/") or ".." in pattern.split("/"):
+            message = (
+                f'"{pattern}" is outside of the workspace, where no task can write; name it relative to the workspace'
+            )
+            yield Problem(f"{path}.outputs[{index}]", message)
     for index, before in enumerate(task.depends_on):
         if before not in names:
             message = f'no task "{before}"; {hint(before, names, label="tasks")}'

@@ -31,7 +31,7 @@ class Privacy(StrEnum):
     @property
     def rank(self) -> int:
         """0 for Public, 1 for Internal, 2 for Restricted."""
-        return list(Privacy).index(self)
+        return _RANKS[self]
 
     def permits(self, data: "Privacy") -> bool:
         """Whether a clearance of this level may see `data`."""
@@ -40,6 +40,9 @@ class Privacy(StrEnum):
     def stricter(self, other: "Privacy") -> "Privacy":
         """The stricter of two labels: labels only grow as data flows on."""
         return self if self.rank >= other.rank else other
+
+
+_RANKS = {label: rank for rank, label in enumerate(Privacy)}
 
 
 class Tier(StrEnum):

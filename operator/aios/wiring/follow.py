@@ -1,5 +1,6 @@
 """Reading runs as they happen, from their journals: what `aios up`, `run` and `logs` show is never second-hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from aios.tasks.run_events import RUN_EVENT, AnyRunEvent
 RUNS = "runs/"
 PATIENCE = 1.0
 """Seconds after which the streams are looked at even if nobody said that something changed."""
+PAUSE = 0.05
+"""Between two looks: in a busy journal every append is a change, and nobody reads that fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,4 @@ class RunReader:
             if last:
                 return
             await self._journal.changed(PATIENCE)
+            await asyncio.sleep(PAUSE)

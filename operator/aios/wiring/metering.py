@@ -1,7 +1,8 @@
 """A Journal that counts and logs what this process appends: the truth is the best place to measure from.
 
-Every append that the store confirmed becomes a metric and a log line with the ids its stream's name holds. Contents
-(prompts, replies, results) are never logged.
+Every append that the store confirmed becomes a metric and a log line with the ids its stream's name holds; the steps
+within attempts, a dozen a task, only where debug lines are asked for. Contents (prompts, replies, results) are never
+logged.
 """
 
 import logging
@@ -59,9 +60,11 @@ def stream_ids(stream: str) -> dict[str, str]:
 
 
 def _count(stream: str, data: Mapping[str, object]) -> None:
-    kind = str(data.get("kind", ""))
+    kind, level = str(data.get("kind", "")), logging.DEBUG
     if stream.startswith(f"{_RUNS}/"):
         telemetry.RUN_EVENTS.labels(kind=kind).inc()
+        level = logging.INFO
     elif stream.startswith(f"{_ATTEMPTS}/"):
         telemetry.ATTEMPT_EVENTS.labels(kind=kind).inc()
-    log.info("journalled %s", kind, extra=stream_ids(stream))
+    if log.isEnabledFor(level):
+        log.log(level, "journalled %s", kind, extra=stream_ids(stream))

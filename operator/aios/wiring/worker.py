@@ -25,6 +25,7 @@ from aios.settings import Settings
 from aios.telemetry import bound, configure_logs, serve_metrics
 from aios.wiring.isolated import READY, outlive_not
 from aios.wiring.ports import Instrument, LaptopPorts, as_they_are, open_ports
+from aios.workspace.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class LaptopWorkers:
         self._scratch = state.scratch
         self._ports = ports
         self._chat = chat_models(instrument)
+        self._turns = Turns()
 
     async def run(self, config: WorkerConfig, worker_id: str, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """A `RunReplica`: until `stop`, then finishes what is in flight."""
@@ -73,6 +75,7 @@ class LaptopWorkers:
             sessions=self._ports.sessions,
             leases=self._ports.leases,
             knowledge=self._ports.knowledge,
+            turns=self._turns,
         )
 
 

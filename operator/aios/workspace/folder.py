@@ -112,9 +112,12 @@ def _unlock(act: Callable[..., object], path: str, _problem: object) -> None:
 
 def write(folder: Path, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
     """Write every file of `manifest` below `folder`; nothing else there is touched."""
+    made: set[Path] = set()
     for path, entry in manifest.files.items():
         place = locate(folder, path)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.parent not in made:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made.add(place.parent)
         place.write_bytes(blobs[entry.sha256])
         place.chmod(0o755 if entry.executable else 0o644)
 

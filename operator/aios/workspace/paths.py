@@ -1,5 +1,7 @@
 """Which paths a workspace holds: relative, plain, bounded. Refuses everything that could point out of the folder."""
 
+import re
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from aios.errors import AiosError
@@ -8,6 +10,7 @@ MAX_PATH = 512
 MAX_FILES = 5_000
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_TOTAL_BYTES = 256 * 1024 * 1024
+_UNKEPT = re.compile(r"[\x00-\x1f\ud800-\udfff\\]")
 
 
 class UnsafePathError(AiosError):
@@ -18,11 +21,12 @@ class WorkspaceLimitError(AiosError):
     """More or larger files than a workspace holds."""
 
 
+@lru_cache(maxsize=8192)
 def safe_path(path: str) -> str:
     """`path` as manifests spell it: relative, `/` between parts. Raises UnsafePathError saying what is wrong."""
     if not path or len(path) > MAX_PATH:
         raise UnsafePathError(f"a path has 1 to {MAX_PATH} characters, this one has {len(path)}")
-    if any(ord(character) < 32 or 0xD800 <= ord(character) <= 0xDFFF for character in path) or "\\" in path:
+    if _UNKEPT.search(path):
         raise UnsafePathError(f"{path!r}: control characters, backslashes and names that are not UTF-8 are not kept")
     if path.startswith("/"):
         raise UnsafePathError(f"{path!r} is absolute: name it relative to the workspace")

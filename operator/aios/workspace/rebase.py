@@ -57,7 +57,8 @@ def _strictest(one: FileEntry | None, other: FileEntry | None) -> FileEntry | No
     """The same content under the stricter of both labels."""
     if one is None or other is None:
         return None
-    return replace(one, privacy=one.privacy.stricter(other.privacy))
+    label = one.privacy.stricter(other.privacy)
+    return one if label is one.privacy else replace(one, privacy=label)
 
 
 def _files_as_folders(files: dict[str, FileEntry]) -> set[str]:

@@ -25,6 +25,7 @@ from aios.workspace import folder as folders
 from aios.workspace.head import Commit, CommitIntent, Head, commit_from, head_from, to_data
 from aios.workspace.manifest import EMPTY, FileEntry, Manifest
 from aios.workspace.rebase import rebase
+from aios.workspace.turns import Turn
 
 T = TypeVar("T")
 Confirm = Callable[[], Awaitable[None]]
@@ -40,12 +41,21 @@ class Workspace:
     """The files under `prefix`. Safe for any number of processes at once."""
 
     def __init__(
-        self, objects: ObjectStore, prefix: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        objects: ObjectStore,
+        prefix: str,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        turn: Turn | None = None,
     ) -> None:
+        """`turn`: shared by those of this process who commit here (see `turns`)."""
         self._objects = objects
         self._prefix = prefix
         self._sleep = sleep
         self._busy = asyncio.Semaphore(PARALLEL)
+        self._turn = turn or Turn()
+        self._manifests: dict[str, Manifest] = {}
+        """Those that were read or stored through this object: what is stored never changes."""
 
     async def head(self) -> Head:
         """Where the workspace stands; the empty Head before the first commit."""
@@ -55,7 +65,11 @@ class Workspace:
         """The manifest of that digest; "" is the empty one. Raises NotFoundError."""
         if manifest_digest in {"", EMPTY.digest}:
             return EMPTY
-        return Manifest.from_data(await self._immutable("manifests", manifest_digest))
+        known = self._manifests.get(manifest_digest)
+        if known is None:
+            known = Manifest.from_data(await self._immutable("manifests", manifest_digest))
+            self._manifests[manifest_digest] = known
+        return known
 
     async def read(self, entry: FileEntry) -> bytes:
         """A file's bytes. Raises NotFoundError."""
@@ -80,7 +94,9 @@ class Workspace:
 
     async def store(self, manifest: Manifest) -> Manifest:
         """Make a manifest whose blobs are all stored durable, and return it."""
-        await self._put("manifests", manifest.data)
+        if manifest.digest not in self._manifests:
+            await self._put("manifests", manifest.data)
+            self._manifests[manifest.digest] = manifest
         return manifest
 
     async def commit(self, intent: CommitIntent, confirm: Confirm = _granted) -> Head:
@@ -90,6 +106,10 @@ class Workspace:
         called between reading HEAD and moving it, and raises when the right to do so is gone: whatever was committed
         after it was lost moves HEAD, so that not even who was frozen between the two can write over it.
         """
+        async with self._turn.taken():
+            return await self._commit(intent, confirm)
+
+    async def _commit(self, intent: CommitIntent, confirm: Confirm) -> Head:
         base, mine = await self.manifest(intent.base_manifest), await self.manifest(intent.manifest)
         outages = turn = 0
         while True:
@@ -139,7 +159,7 @@ class Workspace:
             author=intent.author,
             message=intent.message,
         )
-        await self._put_all([("manifests", merged.data), ("commits", to_data(commit))])
+        await asyncio.gather(self.store(merged), self._put("commits", to_data(commit)))
         record = hashlib.sha256(to_data(commit)).hexdigest()
         moved = head.advanced(intent, record=record, manifest=merged.digest)
         key, data = self._prefix + "HEAD", to_data(moved)

@@ -1,0 +1,53 @@
+"""A project that no file states: put into the store, and watched there while an `aios up` of its own does the work."""
+
+import asyncio
+
+from aios.embedded.state_folder import StateFolder
+from aios.errors import NotFoundError
+from aios.ports.resources import Resources
+from aios.spec.base import Kind, Ref
+from aios.spec.project import Project
+from aios.wiring.audience import Audience, last_words, show
+from aios.wiring.ending import Ended, cancelled, has_ended
+from aios.wiring.follow import RunReader, positions
+from aios.wiring.ports import open_ports
+
+
+async def submit(resources: Resources, project: Project) -> None:
+    """Put a project that no file states into the store. Raises NotFoundError when its team is not there."""
+    namespace = project.metadata.namespace
+    team = Ref(Kind.TEAM, namespace, project.spec.team)
+    if await resources.get(team) is None:
+        known = ", ".join(one.metadata.name for one in await resources.list(Kind.TEAM, namespace)) or "none"
+        raise NotFoundError(
+            f'no AgentTeam "{project.spec.team}" in namespace {namespace}; there are: {known}. '
+            "Bring one in with `aios up PATH`, or name its files with -f PATH"
+        )
+    await resources.apply(project)
+
+
+async def attend(state: StateFolder, project: Project, audience: Audience, stop: asyncio.Event) -> Ended:
+    """Give a project to the `aios up` that runs already, and follow it until it ended or `stop` is set."""
+    ports = open_ports(state)
+    try:
+        reader = RunReader(ports.journal, await positions(ports.journal))
+        await submit(ports.resources, project)
+
+        async def look() -> None:
+            async for ref in ports.resources.changes():
+                found = await ports.resources.get(ref) if ref == project.ref else None
+                if isinstance(found, Project) and await has_ended(found, ports.journal):
+                    break
+
+        looking = asyncio.create_task(look())
+        stopping = asyncio.create_task(stop.wait())
+        showing = asyncio.create_task(show(reader, audience))
+        try:
+            await asyncio.wait({looking, stopping, showing}, return_when=asyncio.FIRST_COMPLETED)
+            await last_words(reader, audience, showing)
+        finally:
+            await cancelled(looking, stopping, showing)
+        found = await ports.resources.get(project.ref)
+        return Ended({project.ref: found} if isinstance(found, Project) else {})
+    finally:
+        await ports.close()

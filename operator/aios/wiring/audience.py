@@ -1,0 +1,47 @@
+"""Whoever watches `aios up`, `run` or `logs`: what it is told, and that nothing on record is left out."""
+
+import asyncio
+from typing import Protocol
+
+from aios.desired.changes import ChangeSet
+from aios.embedded.state_folder import StateFolder
+from aios.spec.catalogue import Catalogue
+from aios.wiring.ending import cancelled
+from aios.wiring.follow import RunReader, RunRecord
+
+
+class Audience(Protocol):
+    """Whoever is shown what happens. Calls come from the event loop, in order."""
+
+    def opened(self, state: StateFolder, *, new: bool, metrics: str) -> None:
+        """The state folder is ours."""
+        ...
+
+    def applied(self, changes: ChangeSet, catalogue: Catalogue) -> None:
+        """The YAML stands in the store now."""
+        ...
+
+    def broken(self, message: str) -> None:
+        """An edit cannot be applied; what was applied before stays."""
+        ...
+
+    def happened(self, record: RunRecord) -> None:
+        """A run went on."""
+        ...
+
+    def draining(self) -> None:
+        """Told to stop; tasks in flight may finish."""
+        ...
+
+
+async def show(reader: RunReader, audience: Audience) -> None:
+    """Tell what happens as it happens, until cancelled."""
+    async for record in reader.follow():
+        audience.happened(record)
+
+
+async def last_words(reader: RunReader, audience: Audience, showing: asyncio.Task[None]) -> None:
+    """Tell what is on record and was not told yet, then no more."""
+    await cancelled(showing)
+    async for record in reader.news():
+        audience.happened(record)
