@@ -158,11 +158,14 @@ async def test_a_checkpoint_that_the_stream_does_not_know_is_ignored(stage: Stag
     async with staged(tmp_path / "other") as other:
         await other.dispatch(CHECKED)
         await other.play(FakeModel(SCRIPT, during=steal), task=CHECKED)
-    await stage.ports.sessions.set(key, stolen[0], ttl=60)
+    assert stolen[0]
     await stage.dispatch(CHECKED)
-    model = FakeModel(SCRIPT)
-    assert (await stage.play(model, task=CHECKED)).outcome is Outcome.SUCCEEDED
-    await check_record(stage, model.keys, kills=0)
+    first, second = FakeModel(SCRIPT), FakeModel(SCRIPT)
+    await live(stage, first, Life(until=3, after=True), forgetful=True)
+    await stage.ports.sessions.set(key, stolen[0], ttl=60)  # only from the second claim on is one looked for
+    await stage.ring(CHECKED)
+    assert (await stage.play(second, "w2", task=CHECKED)).outcome is Outcome.SUCCEEDED
+    await check_record(stage, [*first.keys, *second.keys], kills=1)
 
 
 async def test_a_resumed_attempt_that_would_ask_something_else_is_diverged(stage: Stage) -> None:
