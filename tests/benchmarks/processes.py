@@ -114,7 +114,7 @@ class Measured:
     def check_alive(self) -> None:
         """Raises ProcessFailedError when it has ended."""
         if self._process.poll() is not None:
-            raise ProcessFailedError(f"ended: {self.last_words(40)}")
+            raise ProcessFailedError(f"ended with {self._process.returncode}: {self.last_words(40)}")
 
     def lines(self, seconds: float = SECONDS) -> Iterator[Line]:
         """Every line as it comes until the process ends. Raises ProcessFailedError when it takes too long."""
