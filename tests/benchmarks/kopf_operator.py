@@ -8,6 +8,7 @@ and patches the team's status. It looks at them never again: no drift, no update
 
 import json
 import sys
+import threading
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -23,14 +24,21 @@ from aios.naming import GROUP, VERSION
 Manifest = dict[str, Any]
 
 
+class Clients(threading.local):
+    """A client for each of Kopf's threads: one that they shared ended the process with a segmentation fault."""
+
+    def __init__(self) -> None:
+        self.mine = Client()
+
+
 def create_children(
-    templates: str, client: Client, *, name: str, body: kopf.Body, patch: kopf.Patch, **_: Any
+    templates: str, clients: Clients, *, name: str, body: kopf.Body, patch: kopf.Patch, **_: Any
 ) -> Mapping[str, str]:
     """One POST a child; the status goes with Kopf's own patch."""
     children: list[Manifest] = json.loads(templates.replace("{{team}}", name))
     kopf.adopt(children, owner=body)
     for child in children:
-        client.create(codecs.from_dict(child))
+        clients.mine.create(codecs.from_dict(child))
     agents = sum(1 for child in children if child["kind"] == "Agent")
     patch.status["agents"] = f"0/{agents}"
     patch.status["ready"] = "True"
@@ -39,7 +47,7 @@ def create_children(
 
 def main(namespace: str, templates: str, port: int) -> None:
     create_namespaced_resource(GROUP, VERSION, "Agent", "agents")
-    handler: Any = partial(create_children, templates, Client())
+    handler: Any = partial(create_children, templates, Clients())
     kopf.on.create(GROUP, VERSION, "agentteams", id="children")(handler)
     kopf.configure()
     kopf.run(standalone=True, namespaces=[namespace], liveness_endpoint=f"http://127.0.0.1:{port}/healthz")

@@ -114,7 +114,8 @@ class Measured:
     def check_alive(self) -> None:
         """Raises ProcessFailedError when it has ended."""
         if self._process.poll() is not None:
-            raise ProcessFailedError(f"ended with {self._process.returncode}: {self.last_words(40)}")
+            code = json.loads(self._report.read_text()).get("code")
+            raise ProcessFailedError(f"ended with {code}: {self.last_words(40)}")
 
     def lines(self, seconds: float = SECONDS) -> Iterator[Line]:
         """Every line as it comes until the process ends. Raises ProcessFailedError when it takes too long."""

@@ -152,6 +152,9 @@ class AgentWorker:
             await self._ring(bell)
             await delivery.ack()
             return
+        if not _PRELOADED.is_set():
+            # Before the claim: seconds of imports are not the task's time, and who dies in them has not touched it.
+            await asyncio.to_thread(preload)
         assignment = await read_assignment(self._ports.journal, bell)
         lease = attempt_lease(bell.run, bell.task, bell.attempt)
         async with leased(self._ports.leases, lease, self._id, timings=self._timings, clock=self._clock) as mine:
@@ -194,8 +197,6 @@ class AgentWorker:
             message = f"this worker has no model {assignment.model!r}: the team has changed since the task was routed"
             await log.append(Ended(result=result(log, Outcome.MODEL_ERROR, message, kind=assignment.task.kind)))
             return
-        if not _PRELOADED.is_set():
-            await asyncio.to_thread(preload)  # before the clock starts: seconds of imports are not the task's time
         limit = asyncio.timeout(seconds(self._config.limits.task_timeout))
         attempt = Attempt(self._means(assignment, model, log, folder, limit), log)
         try:
