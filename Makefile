@@ -48,11 +48,11 @@ crds: $(RUNTIME) ## Write crds/ anew from the Python models
 # Pins stay as they are unless a bound in pyproject.toml moved; `make lock UPGRADE=1` takes the newest of everything.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --generate-hashes --no-emit-index-url \
 	--universal --python-version 3.11 $(if $(UPGRADE),--upgrade)
-EXTRAS := --extra memory --extra kubernetes
+EXTRAS := --extra memory --extra kubernetes --extra services --extra models
 lock: ## Write requirements/*.txt anew (needs uv; UPGRADE=1 takes the newest versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pipx install uv, or python3 -m pip install uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml $(EXTRAS) -o requirements/runtime.txt
-	$(COMPILE) pyproject.toml $(EXTRAS) --group test --group check --group bench -c requirements/runtime.txt \
+	$(COMPILE) pyproject.toml $(EXTRAS) --extra local --group test --group check --group bench -c requirements/runtime.txt \
 		-o requirements/dev.txt
 	$(COMPILE) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 	$(COMPILE) requirements/go.in -o requirements/go.txt

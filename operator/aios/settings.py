@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from aios.errors import EnvironmentProblemError
 
 
 class Settings(BaseSettings):
-    """Environment variables that start with AIOS_; command-line options win over them."""
+    """Environment variables that start with AIOS_; command-line options win over them.
+
+    A port whose URL is not stated is played by its embedded twin in the state folder. URLs may hold credentials, so
+    they are secrets: nothing prints them whole.
+    """
 
     model_config = SettingsConfigDict(env_prefix="AIOS_", extra="ignore", frozen=True)
 
@@ -19,6 +23,16 @@ class Settings(BaseSettings):
     metrics_address: str = Field(default="127.0.0.1", description="Address of /metrics; a pod says 0.0.0.0.")
     pod: str = Field(default="", validation_alias="POD_NAME", description="The pod this runs in; empty outside one.")
     verbose: bool = Field(default=False, description="Debug lines in the logs, and logs on stderr.")
+    broker_url: SecretStr = Field(default=SecretStr(""), description="amqp[s]://USER:PASSWORD@HOST:PORT/VHOST")
+    broker_admin_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="http[s]://USER:PASSWORD@HOST:PORT of RabbitMQ's management; only operators need it. "
+        "Default: the broker's host and user, port 15672.",
+    )
+    objects_url: SecretStr = Field(default=SecretStr(""), description="s3+http[s]://KEY:SECRET@HOST:PORT[?region=R]")
+    journal_url: SecretStr = Field(default=SecretStr(""), description="As objects_url, which is the default.")
+    sessions_url: SecretStr = Field(default=SecretStr(""), description="redis[s]://[USER:PASSWORD@]HOST:PORT/DB")
+    knowledge_url: SecretStr = Field(default=SecretStr(""), description="http[s]://[:API-KEY@]HOST:PORT of Qdrant")
 
 
 def read_settings() -> Settings:

@@ -9,6 +9,7 @@ from tests.contract import implementations as known
 from tests.contract.implementations import (
     BrokerClient,
     BucketsClient,
+    C_co,
     CountersClient,
     Implementation,
     JournalClient,
@@ -20,10 +21,17 @@ from tests.contract.implementations import (
 )
 
 
+def _served(request: pytest.FixtureRequest, implementation: Implementation[C_co]) -> Implementation[C_co]:
+    """With its server running; skips where that cannot be had."""
+    if implementation.server:
+        request.getfixturevalue(implementation.server)
+    return implementation
+
+
 @pytest.fixture(params=known.JOURNALS, ids=str)
 def journals(request: pytest.FixtureRequest) -> Implementation[JournalClient]:
     found: Implementation[JournalClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ async def journal(journals: Implementation[JournalClient], tmp_path: Path) -> As
 @pytest.fixture(params=known.BROKERS, ids=str)
 def brokers(request: pytest.FixtureRequest) -> Implementation[BrokerClient]:
     found: Implementation[BrokerClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ async def broker(brokers: Implementation[BrokerClient], tmp_path: Path) -> Async
 @pytest.fixture(params=known.OBJECT_STORES, ids=str)
 def object_stores(request: pytest.FixtureRequest) -> Implementation[ObjectsClient]:
     found: Implementation[ObjectsClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture
@@ -63,7 +71,7 @@ async def objects(object_stores: Implementation[ObjectsClient], tmp_path: Path) 
 @pytest.fixture(params=known.BUCKETS, ids=str)
 async def buckets(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BucketsClient]:
     implementation: Implementation[BucketsClient] = request.param
-    client = implementation.open(tmp_path)
+    client = _served(request, implementation).open(tmp_path)
     yield client
     await client.close()
 
@@ -71,7 +79,7 @@ async def buckets(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 @pytest.fixture(params=known.SESSIONS, ids=str)
 def session_stores(request: pytest.FixtureRequest) -> Implementation[SessionsClient]:
     found: Implementation[SessionsClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture
@@ -84,7 +92,7 @@ async def sessions(session_stores: Implementation[SessionsClient], tmp_path: Pat
 @pytest.fixture(params=known.LEASES, ids=str)
 def lease_stores(request: pytest.FixtureRequest) -> Implementation[LeasesClient]:
     found: Implementation[LeasesClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture
@@ -97,7 +105,7 @@ async def leases(lease_stores: Implementation[LeasesClient], tmp_path: Path) -> 
 @pytest.fixture(params=known.COUNTERS, ids=str)
 def counter_stores(request: pytest.FixtureRequest) -> Implementation[CountersClient]:
     found: Implementation[CountersClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture
@@ -110,7 +118,7 @@ async def counters(counter_stores: Implementation[CountersClient], tmp_path: Pat
 @pytest.fixture(params=known.KNOWLEDGE, ids=str)
 def knowledge_stores(request: pytest.FixtureRequest) -> Implementation[KnowledgeClient]:
     found: Implementation[KnowledgeClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture
@@ -125,7 +133,7 @@ async def knowledge(
 @pytest.fixture(params=known.RESOURCES, ids=str)
 def resource_stores(request: pytest.FixtureRequest) -> Implementation[ResourcesClient]:
     found: Implementation[ResourcesClient] = request.param
-    return found
+    return _served(request, found)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Who the contract suites test. To join: one line in the port's tuple.
 
-`open` makes a client of the store at a place. Clients of the same place, in whatever process, share what is there.
+`open` makes a client of the store at a place. Clients of the same place, in whatever process, share what is there:
+an embedded twin keeps it in that folder, a real server's adapter under a name that `name_of` makes of the folder.
+`server` is the session fixture that runs the server; it says where in the environment, which child processes inherit.
 """
 
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from aios.embedded.leases import SqliteLeases
 from aios.embedded.object_store import FolderBuckets, FolderObjects
 from aios.embedded.resources import SqliteResources
 from aios.embedded.sessions import SqliteSessions
+from aios.naming import digest
 from aios.ports.broker import Broker, BrokerAdmin
 from aios.ports.counters import Counters
 from aios.ports.journal import Journal
@@ -71,9 +74,15 @@ class Implementation(Generic[C_co]):
 
     name: str
     open: Callable[[Path], C_co]
+    server: str = ""
 
     def __str__(self) -> str:
         return self.name
+
+
+def name_of(place: Path) -> str:
+    """A vhost, prefix or bucket part of its own for each place: 12 hex digits."""
+    return digest(str(place))[:12]
 
 
 JOURNALS: tuple[Implementation[JournalClient], ...] = (
