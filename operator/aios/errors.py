@@ -87,11 +87,17 @@ class PrivacyError(AiosError):
 
 
 class ModelCallError(AiosError):
-    """The provider answered with an error. `transient` tells whether the same request may succeed later."""
+    """The provider answered with an error, or not at all.
 
-    def __init__(self, message: str, *, transient: bool) -> None:
+    `transient`: the same request may succeed later. `retry_after`: seconds the provider asked to wait, None when it
+    did not. `maybe_charged`: the request was taken and its answer did not arrive whole, so it counts at its worst case.
+    """
+
+    def __init__(
+        self, message: str, *, transient: bool, retry_after: float | None = None, maybe_charged: bool = False
+    ) -> None:
         super().__init__(message)
-        self.transient = transient
+        self.transient, self.retry_after, self.maybe_charged = transient, retry_after, maybe_charged
 
 
 class InDoubtError(AiosError):

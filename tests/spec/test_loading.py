@@ -101,7 +101,7 @@ WRONG_LINES = {
     "an unknown field": (PROJECT, "  goal: A word", "  gaol: A word", 'gaol: unknown field, did you mean "goal"?', "6:3"),
     "an unknown field without a neighbour": (
         MODELS, "  script: [{reply: hello}]\n---", "  script: [{reply: hello}]\n  zzz: 1\n---",
-        "zzz: unknown field; allowed: provider, model, locality,", "9:3"),
+        "zzz: unknown field; allowed: provider, model, endpoint,", "9:3"),
     "a snake_case field": (PROJECT, "  inputs:", "  on_change: Finish\n  inputs:", 'did you mean "onChange"?', "7:3"),
     "a missing choice": (TEAM, "    tier: Support\n", "", "tier: required: Strategic, Execution, Support", "17:5"),
     "a missing text": (PROJECT, "  goal: A word counter.\n", "", "goal: required: What should be there", "4:1"),

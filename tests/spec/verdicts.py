@@ -10,6 +10,8 @@ Spec = Mapping[str, Any]
 
 MODEL: Spec = {"provider": "Scripted", "script": [{"reply": "hello"}]}
 PRICES = {"inputPerMTok": "3.00", "outputPerMTok": "15.00"}
+CLAUDE: Spec = {"provider": "Anthropic", "model": "claude-x", "prices": PRICES}
+OLLAMA: Spec = {"provider": "Ollama", "model": "qwen3:8b"}
 CLOUD: Spec = {**MODEL, "locality": "Cloud", "prices": PRICES}
 PLANNER: Spec = {"name": "architect", "tier": "Strategic", "models": ["local"], "prompt": "Plan."}
 WORKER: Spec = {"name": "developer", "tier": "Execution", "models": ["local"], "prompt": "Work."}
@@ -71,6 +73,14 @@ def cloud(name: str, /, **changes: Any) -> Case:
     return Case(name, "Model", _changed(CLOUD, changes))
 
 
+def claude(name: str, /, **changes: Any) -> Case:
+    return Case(name, "Model", _changed(CLAUDE, changes))
+
+
+def ollama(name: str, /, **changes: Any) -> Case:
+    return Case(name, "Model", _changed(OLLAMA, changes))
+
+
 def team(name: str, /, object_name: str = "subject", **changes: Any) -> Case:
     return Case(name, "AgentTeam", _changed(TEAM, changes), object_name)
 
@@ -108,6 +118,17 @@ VALID = (
     ]),
     cloud("a Cloud model with prices"),
     cloud("a Cloud model cleared for Internal", clearance="Internal"),
+    claude("a Claude model"),
+    claude("a Claude model that states all it may", credentialsSecretRef={"name": "anthropic", "key": "api-key"},
+           contextWindow=200_000, maxOutputTokens=32_000, callTimeout="5m", locality="Cloud",
+           prices={**PRICES, "cacheReadPerMTok": "0.30", "cacheWritePerMTok": "3.75"},
+           limits={"requestsPerMinute": 50, "tokensPerMinute": 100_000, "concurrency": 4}),
+    claude("a Claude protocol on a machine of your own", endpoint="http://llama:8080", locality="Local", prices=...),
+    ollama("an Ollama model"),
+    ollama("an Ollama model elsewhere", endpoint="http://ollama.svc:11434", keepAlive="30m", clearance="Restricted"),
+    ollama("an Ollama cloud model with prices", model="gpt-oss:120b-cloud", prices=PRICES),
+    model("a model of the machine's own", provider="LlamaCpp", script=...),
+    claude("an OpenAI-compatible model", provider="OpenAICompatible", endpoint="http://vllm:8000/v1"),
     model("a name of 40 characters", object_name="a" * 40),
     team("a Supervisor team with one Strategic member"),
     team("a Sequential team without a Strategic member", members=[WORKER], strategy="Sequential"),
@@ -135,7 +156,7 @@ VALID = (
 
 INVALID = (
     model("an unknown field", capabilty=3),
-    model("an unknown provider", provider="Antropic"),
+    model("an unknown provider", provider="Scriptd"),
     model("no provider", provider=...),
     model("a capability of 11", capability=11),
     model("a capability of 0", capability=0),
@@ -157,6 +178,21 @@ INVALID = (
     ]),
     cloud("a Cloud model without prices", prices=...),
     cloud("a Cloud model cleared for Restricted", clearance="Restricted"),
+    claude("a Claude model without prices", prices=...),
+    claude("a Claude model without its name", model=...),
+    claude("a Claude model that is said to be Local", locality="Local"),
+    claude("a Claude model cleared for Restricted", clearance="Restricted"),
+    claude("a Claude model with a script", script=[{"reply": "hello"}]),
+    claude("a vendor's host that is said to be Local", endpoint="https://api.anthropic.com", locality="Local"),
+    claude("an endpoint with a password", endpoint="https://u:p@proxy/"),
+    claude("an endpoint without a scheme", endpoint="proxy:8080"),
+    claude("no calls a minute", limits={"requestsPerMinute": 0}),
+    claude("a Secret without a key", credentialsSecretRef={"name": "anthropic"}),
+    ollama("an Ollama cloud model that is said to be Local", model="gpt-oss:120b-cloud", locality="Local",
+           prices=PRICES),
+    ollama("an Ollama cloud model without prices", model="kimi-k2:cloud"),
+    claude("an OpenAI-compatible model without an endpoint", provider="OpenAICompatible"),
+    model("an endpoint of a script", endpoint="http://nowhere:1"),
     model("a name of 41 characters", object_name="a" * 41),
     model("a name with a dot", object_name="a.b"),
     team("a name with capitals", object_name="Web"),

@@ -84,6 +84,7 @@ class Attempt:
         request = ChatRequest(
             messages=messages(self.log.events, step),
             tools=tools.specs,
+            max_output_tokens=means.caller.spec.max_output_tokens,
             labels={
                 "member": means.caller.member,
                 "task": task.name,

@@ -23,8 +23,8 @@ def spend(log: AttemptLog) -> Spend:
     doubtful = log.in_doubt()
     return Spend(
         calls=len(usages),
-        in_doubt=len(doubtful),
-        input_tokens=sum(usage.input_tokens for usage in usages),
+        in_doubt=len(doubtful) + sum(event.in_doubt for event in finished),
+        input_tokens=sum(usage.all_input_tokens for usage in usages),
         output_tokens=sum(usage.output_tokens for usage in usages),
         cost=sum((event.cost for event in finished), Decimal(0)) + sum((c.worst_case for c in doubtful), Decimal(0)),
     )

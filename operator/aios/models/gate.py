@@ -19,8 +19,12 @@ from aios.spec.vocabulary import Locality, OnInDoubt, Privacy
 from aios.tasks.attempt_events import CallFinished, CallStarted, Reply, ToolCall
 from aios.tasks.retry import backoff_seconds
 
-MAX_TRIES = 4
-"""Tries of one step that the provider may fail transiently, over all claims of the attempt."""
+MAX_TRIES = 8
+"""Tries of one step that the provider may fail transiently, over all claims of the attempt: about a minute."""
+MAX_DOUBTFUL = 4
+"""Of these, the tries that may have been charged."""
+LONGEST_WAIT = 300.0
+"""Seconds; a provider that asks for more is asked again all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Gate:
 
         Raises PrivacyError before anything leaves; DivergedError when the record holds another question;
         InDoubtError when an earlier call may have been charged and the team's limits say Park; ModelCallError when
-        the provider refuses, or failed transiently MAX_TRIES times; FencedError when the attempt is somebody else's.
+        the provider refuses, or failed transiently too often; FencedError when the attempt is somebody else's.
         """
         self._check_privacy(label)
         asked = digest([self._caller.model, spelled(request)])
@@ -92,43 +96,57 @@ class Gate:
         return None
 
     def _check_doubt(self, step: int) -> None:
-        doubtful = [call for call in self._log.in_doubt() if call.step == step]
+        unanswered = [call.worst_case for call in self._log.in_doubt() if call.step == step]
+        cut_off = [call.cost for call in self._log.finished(step) if call.in_doubt]
+        doubtful = [*unanswered, *cut_off]
         if doubtful and self._caller.on_in_doubt is OnInDoubt.PARK:
             raise InDoubtError(
                 f"{self._caller.key}/{step}: a call to {self._caller.model} was started and its answer never recorded; "
-                f"it may have been charged up to ${doubtful[-1].worst_case}. limits.onInDoubt is Park: "
+                f"it may have been charged up to ${doubtful[-1]}. limits.onInDoubt is Park: "
                 "`aios retry` starts the task anew."
             )
 
     async def _ask(self, step: int, request: ChatRequest, asked: str) -> Reply:
+        wait = 0.0
         while True:
-            failures = len(self._log.finished(step))
-            if failures >= MAX_TRIES:
-                raise ModelCallError(self._log.finished(step)[-1].error, transient=True)
+            failures = self._log.finished(step)
+            if len(failures) >= MAX_TRIES or sum(failure.in_doubt for failure in failures) >= MAX_DOUBTFUL:
+                raise ModelCallError(failures[-1].error, transient=True)
             if failures:
-                await self._clock.sleep(backoff_seconds(f"{self._caller.key}/{step}", failures))
-            finished = await self._try(step, request, asked)
-            if finished.reply is not None:
-                return finished.reply
-            if not finished.transient:
-                raise ModelCallError(finished.error, transient=False)
+                pause = backoff_seconds(f"{self._caller.key}/{step}", len(failures))
+                await self._clock.sleep(max(pause, min(wait, LONGEST_WAIT)))
+            try:
+                return await self._try(step, request, asked)
+            except ModelCallError as error:
+                if not error.transient:
+                    raise
+                wait = error.retry_after or 0.0
+            self._check_doubt(step)
 
-    async def _try(self, step: int, request: ChatRequest, asked: str) -> CallFinished:
-        """One request on the wire between its two records."""
+    async def _try(self, step: int, request: ChatRequest, asked: str) -> Reply:
+        """One request on the wire between its two records. Raises what the provider raised, once it is recorded."""
         number = len(self._log.calls(step)) + 1
         limit = worst_case(request, self._caller.spec)
         await self._log.append(CallStarted(step=step, number=number, digest=asked, worst_case=limit))
         try:
             reply = await self._chat.chat(replace(request, key=f"{self._caller.key}/{step}/{number}"))
         except ModelCallError as error:
-            finished = CallFinished(
-                step=step, number=number, error=str(error), transient=error.transient, cost=Decimal(0)
+            await self._log.append(
+                CallFinished(
+                    step=step,
+                    number=number,
+                    error=str(error),
+                    transient=error.transient,
+                    in_doubt=error.maybe_charged,
+                    cost=limit if error.maybe_charged else Decimal(0),
+                )
             )
-        else:
-            spent = cost(reply.usage, self._caller.spec)
-            finished = CallFinished(step=step, number=number, reply=_distinct(reply, step), cost=spent)
-        await self._log.append(finished)
-        return finished
+            raise
+        reply = _distinct(reply, step)
+        await self._log.append(
+            CallFinished(step=step, number=number, reply=reply, cost=cost(reply.usage, self._caller.spec))
+        )
+        return reply
 
 
 def _distinct(reply: Reply, step: int) -> Reply:

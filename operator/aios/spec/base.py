@@ -112,6 +112,13 @@ class TextSource(Part):
     config_map_key_ref: KeyRef = Field(description="The ConfigMap key that holds the text.")
 
 
+class SecretKeyRef(Part):
+    """A key of a Secret in the same namespace."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(description="The Secret's name.")
+    key: Annotated[str, StringConstraints(min_length=1, max_length=253)] = Field(description="The key in its data.")
+
+
 class Resource(Part):
     """Common head of all kinds; `ref` is its identity."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aios.naming import PLAN_TASK
+from aios.spec.model import CLOUD_HOSTS
 from aios.spec.vocabulary import KEY_LENGTH, PATTERNS
 
 
@@ -29,7 +30,16 @@ _NAME = Rule(
     "self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
     'metadata.name: lower-case letters, digits and "-", at most 40 characters',
 )
-_CLOUD = "has(self.locality) && self.locality == 'Cloud'"
+_HOST = "|".join(host.replace(".", "[.]") for host in CLOUD_HOSTS)
+_KNOWN_CLOUD = (
+    f"((has(self.endpoint) && self.endpoint.matches('^https?://([^/?#]*[.])?({_HOST})(:[0-9]+)?([/?#].*)?$'))"
+    " || (self.provider == 'Anthropic' && !has(self.endpoint))"
+    " || (self.provider == 'Ollama' && has(self.model) && self.model.matches('[-:]cloud$')))"
+)
+_CLOUD = (
+    f"({_KNOWN_CLOUD} || (has(self.locality) ? self.locality == 'Cloud' : self.provider in ['Anthropic',"
+    " 'OpenAICompatible']))"
+)
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "Model": (_NAME,),
@@ -37,8 +47,30 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "Project": (_NAME,),
     "ModelSpec": (
         Rule(
-            "has(self.script) != has(self.scriptFrom)",
+            "self.provider != 'Scripted' || has(self.script) != has(self.scriptFrom)",
             "a Scripted model needs exactly one of script and scriptFrom",
+        ),
+        Rule(
+            "self.provider == 'Scripted' || !(has(self.script) || has(self.scriptFrom))",
+            "only a Scripted model plays a script",
+        ),
+        Rule(
+            "self.provider in ['Scripted', 'LlamaCpp'] || has(self.model)",
+            "this provider needs model: its name for the model",
+        ),
+        Rule(
+            "self.provider != 'OpenAICompatible' || has(self.endpoint)",
+            "OpenAICompatible needs endpoint, such as http://vllm:8000/v1",
+        ),
+        Rule(
+            "!(self.provider in ['Scripted', 'LlamaCpp'] && has(self.endpoint))",
+            "this provider runs in the worker itself and has no endpoint",
+            ".endpoint",
+        ),
+        Rule(
+            f"!(has(self.locality) && self.locality == 'Local' && {_KNOWN_CLOUD})",
+            "this is somebody else's cloud: state locality Cloud, or nothing",
+            ".locality",
         ),
         Rule(
             f"!({_CLOUD}) || has(self.prices)",

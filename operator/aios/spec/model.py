@@ -2,15 +2,34 @@
 
 from decimal import Decimal
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from aios.naming import API_VERSION
-from aios.spec.base import Conditions, Part, Resource, TextSource
-from aios.spec.vocabulary import Duration, Line, Locality, Price, Privacy, Provider, Sentence, Text, Word
+from aios.spec.base import Conditions, Part, Resource, SecretKeyRef, TextSource
+from aios.spec.vocabulary import Duration, Line, Locality, Price, Privacy, Provider, Sentence, Text, Url, Word
 
-LOCAL_PROVIDERS = {Provider.SCRIPTED: Locality.LOCAL}
+LOCAL_PROVIDERS = frozenset({Provider.SCRIPTED, Provider.OLLAMA, Provider.LLAMA_CPP})
 """Providers whose models run on machines you run unless stated otherwise; every other is taken for a cloud."""
+CLOUD_HOSTS = (
+    "anthropic.com",
+    "openai.com",
+    "openai.azure.com",
+    "ollama.com",
+    "openrouter.ai",
+    "googleapis.com",
+    "amazonaws.com",
+    "mistral.ai",
+    "groq.com",
+    "together.ai",
+    "together.xyz",
+    "deepseek.com",
+    "fireworks.ai",
+)
+"""Whose hosts, and their subdomains, are somebody else's machines whatever a spec states."""
+OLLAMA_CLOUD_SUFFIXES = ("-cloud", ":cloud")
+"""An Ollama daemon passes models of such names on to its maker's cloud (Ollama's documentation, "Cloud models")."""
 
 
 class Prices(Part):
@@ -18,6 +37,30 @@ class Prices(Part):
 
     input_per_m_tok: Price = Field(alias="inputPerMTok", description='USD per million input tokens, quoted: "3.00".')
     output_per_m_tok: Price = Field(alias="outputPerMTok", description='USD per million output tokens: "15.00".')
+    cache_read_per_m_tok: Price | None = Field(
+        default=None,
+        alias="cacheReadPerMTok",
+        description="USD per million input tokens that a prompt cache served. Default: the input price.",
+    )
+    cache_write_per_m_tok: Price | None = Field(
+        default=None,
+        alias="cacheWritePerMTok",
+        description="USD per million input tokens written to a prompt cache. Default: 1.25 times the input price.",
+    )
+
+
+class ModelLimits(Part):
+    """What the provider allows, shared by every replica of every team in the namespace. Calls wait for their turn."""
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="Calls a minute."
+    )
+    tokens_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
+        default=None, description="Tokens a minute, input and output together, as estimated before each call."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=None, description="Calls at the same time."
+    )
 
 
 class ScriptMatch(Part):
@@ -67,10 +110,25 @@ class ModelSpec(Part):
     """What the user states about a model."""
 
     provider: Provider = Field(description="Who answers: Scripted plays a script, for demos and tests.")
-    model: Word | None = Field(default=None, description="The provider's name for the model.")
+    model: Word | None = Field(
+        default=None,
+        description="The provider's name for the model; for LlamaCpp the path of a GGUF file. Required but for "
+        "Scripted and LlamaCpp, which brings a small one of its own.",
+    )
+    endpoint: Url | None = Field(
+        default=None,
+        description="Where the provider's API answers. Default: the vendor's own; for Ollama http://127.0.0.1:11434. "
+        "Required for OpenAICompatible.",
+    )
+    credentials_secret_ref: SecretKeyRef | None = Field(
+        default=None,
+        description="The Secret key that holds the API key. On a laptop also .aios/secrets/NAME/KEY, then the "
+        "vendor's variable (ANTHROPIC_API_KEY, OPENAI_API_KEY).",
+    )
     locality: Locality | None = Field(
         default=None,
-        description="Local: on machines you run. Cloud: somebody else's. Default for Scripted: Local.",
+        description="Local: on machines you run. Cloud: somebody else's. Default: Local for Scripted, Ollama and "
+        "LlamaCpp, Cloud for the others and for Ollama's cloud models.",
     )
     clearance: Privacy | None = Field(
         default=None,
@@ -80,6 +138,19 @@ class ModelSpec(Part):
         default=5, description="How hard a task it can do, 1 to 10 (the README has the rubric)."
     )
     prices: Prices | None = Field(default=None, description="Required for Cloud; Local is free unless priced.")
+    context_window: Annotated[int, Field(ge=256, le=100_000_000)] | None = Field(
+        default=None,
+        description="Tokens of input and output together that the model can hold. Ollama and LlamaCpp are started "
+        "with it; default 8192 for them.",
+    )
+    max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=4096, description="The longest answer, in tokens."
+    )
+    call_timeout: Duration = Field(default="10m", description="How long one call may take, from sending to the end.")
+    keep_alive: Duration | None = Field(
+        default=None, description="How long Ollama keeps the model loaded after a call. Default: Ollama's own."
+    )
+    limits: ModelLimits = Field(default_factory=ModelLimits, description="What the provider allows at once.")
     script: Annotated[tuple[ScriptRule, ...], Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="The script of a Scripted model, in place."
     )
@@ -87,8 +158,23 @@ class ModelSpec(Part):
 
     @property
     def effective_locality(self) -> Locality:
-        """Where it runs, with the provider's default."""
-        return self.locality or LOCAL_PROVIDERS.get(self.provider, Locality.CLOUD)
+        """Where it runs, with the provider's default. What is known to be somebody else's machine is a Cloud whatever
+        is stated."""
+        if self.known_cloud:
+            return Locality.CLOUD
+        return self.locality or (Locality.LOCAL if self.provider in LOCAL_PROVIDERS else Locality.CLOUD)
+
+    @property
+    def known_cloud(self) -> str:
+        """What shows that calls leave for somebody else's machines; empty when nothing does."""
+        host = (urlsplit(self.endpoint).hostname or "").rstrip(".") if self.endpoint else ""
+        if any(host == cloud or host.endswith(f".{cloud}") for cloud in CLOUD_HOSTS):
+            return f"endpoint {host}"
+        if self.provider is Provider.ANTHROPIC and not self.endpoint:
+            return "provider Anthropic without an endpoint of your own"
+        if self.provider is Provider.OLLAMA and (self.model or "").endswith(OLLAMA_CLOUD_SUFFIXES):
+            return f"model {self.model}"
+        return ""
 
     @property
     def effective_clearance(self) -> Privacy:
@@ -105,6 +191,18 @@ class ModelSpec(Part):
     def output_price(self) -> Decimal:
         """USD per million output tokens."""
         return Decimal(self.prices.output_per_m_tok) if self.prices else Decimal(0)
+
+    @property
+    def cache_read_price(self) -> Decimal:
+        """USD per million input tokens that a cache served."""
+        stated = self.prices.cache_read_per_m_tok if self.prices else None
+        return Decimal(stated) if stated is not None else self.input_price
+
+    @property
+    def cache_write_price(self) -> Decimal:
+        """USD per million input tokens that a cache took."""
+        stated = self.prices.cache_write_per_m_tok if self.prices else None
+        return Decimal(stated) if stated is not None else self.input_price * Decimal("1.25")
 
 
 class ModelStatus(Part):

@@ -20,7 +20,10 @@ from aios.spec.prompts import VARIABLES, PromptError, required_inputs, unknown_v
 from aios.spec.scripts import rule_faults
 from aios.spec.suggestions import hint, nearest
 from aios.spec.team import AgentTeam, Member
-from aios.spec.vocabulary import Locality, Privacy, Strategy, Tier
+from aios.spec.vocabulary import Locality, Privacy, Provider, Strategy, Tier
+
+IN_PROCESS = frozenset({Provider.SCRIPTED, Provider.LLAMA_CPP})
+MODEL_OPTIONAL = IN_PROCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Problem:
 
 def model_problems(model: Model, lookup: Lookup) -> tuple[Problem, ...]:
     """Everything wrong with a model, given the objects it refers to."""
-    return (*_script_problems(model, lookup), *_cloud_problems(model))
+    return (*_script_problems(model, lookup), *_provider_problems(model), *_cloud_problems(model))
 
 
 def team_problems(team: AgentTeam, lookup: Lookup) -> tuple[Problem, ...]:
@@ -100,7 +103,11 @@ def assignment_problems(task: TaskSpec, team: AgentTeam, path: str) -> Iterator[
 
 def _script_problems(model: Model, lookup: Lookup) -> Iterator[Problem]:
     spec = model.spec
-    if spec.script is not None and spec.script_from is not None:
+    if spec.provider is not Provider.SCRIPTED:
+        for field, value in (("script", spec.script), ("scriptFrom", spec.script_from)):
+            if value is not None:
+                yield Problem(f"spec.{field}", f"only a Scripted model plays a script; {spec.provider} answers itself")
+    elif spec.script is not None and spec.script_from is not None:
         yield Problem("spec.scriptFrom", "state script or scriptFrom, not both")
     elif spec.script is None and spec.script_from is None:
         yield Problem("spec", "a Scripted model needs script or scriptFrom")
@@ -110,6 +117,19 @@ def _script_problems(model: Model, lookup: Lookup) -> Iterator[Problem]:
         resolve_script(model, lookup)
     except UnresolvedError as error:
         yield Problem("spec.scriptFrom.configMapKeyRef", str(error), error.reason, missing=error.missing)
+
+
+def _provider_problems(model: Model) -> Iterator[Problem]:
+    spec = model.spec
+    if spec.model is None and spec.provider not in MODEL_OPTIONAL:
+        yield Problem("spec.model", f"{spec.provider} needs model: its name for the model")
+    if spec.endpoint is None and spec.provider is Provider.OPENAI_COMPATIBLE:
+        yield Problem("spec.endpoint", "OpenAICompatible needs endpoint, such as http://vllm:8000/v1")
+    if spec.endpoint is not None and spec.provider in IN_PROCESS:
+        yield Problem("spec.endpoint", f"{spec.provider} runs in the worker itself and has no endpoint")
+    if spec.locality is Locality.LOCAL and spec.known_cloud:
+        message = f"{spec.known_cloud} is somebody else's cloud: state Cloud, or nothing"
+        yield Problem("spec.locality", message, Reason.CLEARANCE_NEEDS_LOCAL_MODELS)
 
 
 def _cloud_problems(model: Model) -> Iterator[Problem]:

@@ -12,6 +12,10 @@ class Provider(StrEnum):
     """Who answers a model's calls."""
 
     SCRIPTED = "Scripted"
+    ANTHROPIC = "Anthropic"
+    OLLAMA = "Ollama"
+    OPENAI_COMPATIBLE = "OpenAICompatible"
+    LLAMA_CPP = "LlamaCpp"
 
 
 class Locality(StrEnum):
@@ -151,6 +155,7 @@ class TaskPhase(StrEnum):
 _LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _INPUT_KEY = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _PRICE = r"^[0-9]{1,6}(\.[0-9]{1,6})?$"
+_URL = r"^https?://[^\s/@]+(/\S*)?$"
 _DURATION = r"^([0-9]{1,6}(ms|s|m|h))+$"
 
 Name = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
@@ -166,6 +171,8 @@ InputKey = Annotated[str, StringConstraints(pattern=_INPUT_KEY, max_length=KEY_L
 """The name of an input: prompts write it as inputs.NAME."""
 Price = Annotated[str, StringConstraints(pattern=_PRICE, max_length=13)]
 """USD per million tokens, quoted so that no floating point ever touches money: "0.25"."""
+Url = Annotated[str, StringConstraints(pattern=_URL, max_length=512)]
+"""Where a server listens; never with credentials in it."""
 Duration = Annotated[str, StringConstraints(pattern=_DURATION, max_length=24)]
 """A length of time such as 90s, 10m or 1h30m."""
 
@@ -176,6 +183,7 @@ PATTERNS: Mapping[str, str] = {
     _LABEL: 'lower-case letters, digits and "-", with a letter or digit at both ends',
     _INPUT_KEY: 'letters, digits and "_", not starting with a digit',
     _PRICE: 'USD as "0.25": at most six digits before and after the point',
+    _URL: "a URL such as http://ollama:11434, without user and password",
     _DURATION: "a length of time such as 90s, 10m or 1h30m",
 }
 """Every pattern above in words, for error messages."""

@@ -50,10 +50,18 @@ class ToolCall(Part):
 
 
 class Usage(Part):
-    """Tokens one call used."""
+    """Tokens one call used. The three kinds of input are disjoint: what a cache served or took is not in
+    `input_tokens`."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def all_input_tokens(self) -> int:
+        """Everything the model read, cached or not."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 
 class Reply(Part):
@@ -88,6 +96,8 @@ class CallFinished(Part):
     reply: Reply | None = None
     error: str = ""
     transient: bool = False
+    in_doubt: bool = False
+    """The answer did not arrive whole and may have been charged: `cost` is the worst case."""
     cost: Decimal = Decimal(0)
 
 
