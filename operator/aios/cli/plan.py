@@ -65,6 +65,7 @@ def plan(
 
 
 async def _changes(folder: "StateFolder", sources: "Sources", loaded: "Loaded") -> ChangeSet:
+    from aios.cli.reading import services_stated
     from aios.wiring.ports import open_ports
     from aios.wiring.sources import plan_sources, stored
 
@@ -72,7 +73,7 @@ async def _changes(folder: "StateFolder", sources: "Sources", loaded: "Loaded") 
     if not folder.exists:
         return plan_sources(loaded.catalogue, {}, origins, sources.names).changes
     folder.check_version()
-    ports = open_ports(folder)
+    ports = open_ports(folder, services_stated())
     try:
         existing = await stored(ports.resources)
     finally:

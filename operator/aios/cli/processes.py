@@ -1,18 +1,28 @@
-"""The long-running processes that Kubernetes or a supervisor starts: `aios operator`, `aios worker`."""
+"""The long-running processes that Kubernetes or a supervisor starts: `aios operator`, `engine`, `worker`."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aios.cli.options import Verbose
+from aios.cli.options import State, Verbose
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def worker(
-    config: Annotated[Path, typer.Option("--config", metavar="FILE", help="The worker's configuration, JSON.")],
+    *,
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", metavar="NAMESPACE/NAME", help="The agent, as an engine (`aios engine`) published it."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Instead of --agent: its configuration as JSON."),
+    ] = None,
     state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="State folder of `aios up`.")] = None,
     name: Annotated[
         str, typer.Option("--id", envvar="POD_NAME", help="Names this replica; default: the agent and a random part.")
@@ -20,15 +30,94 @@ def worker(
     parent: Annotated[int, typer.Option("--parent", hidden=True, help="Process to live no longer than.")] = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Run one agent's worker until it is told to stop (SIGTERM: finish what is in flight)."""
+    """Run one replica of an agent until it is told to stop (SIGTERM: finish what is in flight).
+
+    Any number may run, on any host that reaches the services. They are named by AIOS_BROKER_URL, AIOS_OBJECTS_URL,
+    AIOS_SESSIONS_URL and, for members with Memory, AIOS_KNOWLEDGE_URL; `aios doctor` looks at them.
+    """
+    if (agent is None) == (config is None):
+        raise typer.BadParameter("name the agent (--agent NAMESPACE/NAME) or its configuration (--config FILE)")
     if parent:
         from aios.wiring.isolated import die_with_parent
 
         die_with_parent(parent)
+    from aios.wiring.published import AgentName
     from aios.wiring.worker import WorkerOptions, run
 
-    options = WorkerOptions(config=config, state=state, worker_id=name, parent=parent, verbose=verbose)
+    options = WorkerOptions(
+        config=config,
+        agent=AgentName.parse(agent) if agent is not None else None,
+        state=state,
+        worker_id=name,
+        parent=parent,
+        verbose=verbose,
+    )
     raise typer.Exit(run(options))
+
+
+@app.command()
+def engine(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", help='YAML files, folders, or "-" for stdin. None: what the state holds.'),
+    ] = None,
+    *,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", help="Drive the Projects of this kubeconfig context (in a pod: the default)."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when all projects ended; exit 0 if all succeeded.")] = False,
+    state: State = None,
+    verbose: Verbose = False,
+) -> None:
+    """Drive projects until told to stop; `aios worker` does their tasks, in other processes, on any host.
+
+    With PATHs, or a state folder, it follows YAML as `aios up` does and publishes each agent's configuration for the
+    workers. On Kubernetes the operator does that, and the engine only drives.
+    """
+    if context is not None or (not paths and state is None and "KUBERNETES_SERVICE_HOST" in os.environ):
+        raise typer.Exit(_drive_cluster(context, verbose=verbose))
+    from aios.cli.progress import Progress
+    from aios.cli.session import in_loop, prepare
+    from aios.cli.state import to_use
+    from aios.wiring.laptop import Workers
+    from aios.wiring.services import Services
+    from aios.wiring.stated import Sources
+    from aios.wiring.up import UpOptions, up
+
+    named = tuple(paths or ())
+    folder = to_use(state, named)
+    settings = prepare(folder, verbose=verbose)
+    options = UpOptions(
+        state=folder,
+        sources=Sources(named, sys.stdin.read() if "-" in named else ""),
+        once=once,
+        services=Services.from_settings(settings),
+        workers=Workers.ELSEWHERE,
+        metrics_port=settings.metrics_port,
+        metrics_address=settings.metrics_address,
+    )
+    with Progress(verbose=verbose) as progress:
+        ended, interrupted = in_loop(lambda stop: up(options, progress, stop))
+    raise typer.Exit(0 if interrupted or ended.succeeded else 1)
+
+
+def _drive_cluster(context: str | None, *, verbose: bool) -> int:
+    require_kubernetes()
+    from aios.settings import read_settings
+    from aios.wiring.engine import EngineOptions, run
+    from aios.wiring.services import Services
+
+    settings = read_settings()
+    return run(
+        EngineOptions(
+            context=context,
+            services=Services.from_settings(settings),
+            metrics_port=settings.metrics_port,
+            metrics_address=settings.metrics_address,
+            verbose=verbose or settings.verbose,
+        )
+    )
 
 
 @app.command()
@@ -50,11 +139,13 @@ def operator(
     from aios.adapters.kubernetes.render import PodSettings
     from aios.controller.main import OperatorOptions, run
     from aios.settings import read_settings
+    from aios.wiring.services import Services
 
     settings = read_settings()
     options = OperatorOptions(
         context=context,
         namespace=namespace,
+        services=Services.from_settings(settings),
         pods=PodSettings(image=worker_image),
         metrics_port=settings.metrics_port,
         metrics_address=settings.metrics_address,

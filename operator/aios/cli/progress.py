@@ -67,6 +67,12 @@ class Progress:
     def broken(self, message: str) -> None:
         say(f"{paint('not applied', 'red', stream=sys.stderr)}  what was applied before stays:\n{message}")
 
+    def waiting(self, reason: str) -> None:
+        if reason:
+            say(f"{paint('waiting', 'yellow', stream=sys.stderr)}  {reason}")
+        else:
+            say(f"{paint('served', 'green', stream=sys.stderr)}   every service answers again")
+
     def draining(self) -> None:
         say("stopping: tasks in flight may finish (Ctrl-C again: stop now; nothing that is recorded is lost)")
 

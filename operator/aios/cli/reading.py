@@ -16,6 +16,7 @@ from aios.spec.crd import DEFINITIONS, Definition
 if TYPE_CHECKING:
     from aios.ports.resources import AnyResource, Resources
     from aios.wiring.ports import LaptopPorts
+    from aios.wiring.services import Services
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def with_laptop(state: Path | None, work: "Callable[[LaptopPorts], Awaitable[T]]
     folder = existing(state)
 
     async def inside() -> T:
-        ports = open_ports(folder)
+        ports = open_ports(folder, services_stated())
         try:
             return await work(ports)
         finally:
@@ -57,7 +58,7 @@ async def _resources(state: Path | None, context: str | None) -> "AsyncIterator[
         from aios.cli.state import existing
         from aios.wiring.ports import open_ports
 
-        ports = open_ports(existing(state))
+        ports = open_ports(existing(state), services_stated())
         try:
             yield ports.resources
         finally:
@@ -71,6 +72,14 @@ async def _resources(state: Path | None, context: str | None) -> "AsyncIterator[
 
         async with connect(context) as api:
             yield KubernetesResources(api)
+
+
+def services_stated() -> "Services":
+    """The services that the environment names. Raises EnvironmentProblemError naming the variable that is wrong."""
+    from aios.settings import read_settings
+    from aios.wiring.services import Services
+
+    return Services.from_settings(read_settings())
 
 
 def say_if_stopped(state: Path | None) -> None:

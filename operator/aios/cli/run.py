@@ -124,6 +124,7 @@ def _carry_out(
     from aios.cli.session import in_loop, prepare
     from aios.errors import NotFoundError
     from aios.wiring.attend import attend
+    from aios.wiring.services import Services
     from aios.wiring.stated import Sources
     from aios.wiring.up import UpOptions, up
 
@@ -135,14 +136,16 @@ def _carry_out(
         )
     driver = folder.driver()
     settings = prepare(folder, verbose=verbose)
+    services = Services.from_settings(settings)
     with Progress(stream=sys.stderr, only=frozenset({project.run_id}), verbose=verbose) as progress:
         if driver is not None and not files:
             say(f"state  {folder.path} (the aios up that runs, process {driver}, does the work)")
-            ended, interrupted = in_loop(lambda stop: attend(folder, project, progress, stop))
+            ended, interrupted = in_loop(lambda stop: attend(folder, services, project, progress, stop))
         else:
             options = UpOptions(
                 state=folder,
                 sources=Sources(files),
+                services=services,
                 once=True,
                 project=project,
                 metrics_port=settings.metrics_port,

@@ -34,6 +34,8 @@ def up(
     from aios.cli.session import in_loop, prepare
     from aios.cli.state import command, to_use
     from aios.cli.terminal import say
+    from aios.wiring.laptop import Workers
+    from aios.wiring.services import Services
     from aios.wiring.stated import Sources
     from aios.wiring.up import UpOptions
     from aios.wiring.up import up as run_up
@@ -45,7 +47,8 @@ def up(
         state=folder,
         sources=Sources(named, sys.stdin.read() if "-" in named else ""),
         once=once,
-        isolate=isolate,
+        services=Services.from_settings(settings),
+        workers=Workers.ISOLATED if isolate else Workers.HERE,
         metrics_port=settings.metrics_port,
         metrics_address=settings.metrics_address,
     )

@@ -26,6 +26,7 @@ from aios.reconcile.workqueue import Pace, WorkQueue
 from aios.spec.base import Ref
 from aios.telemetry import LOOPBACK, configure_logs, serve_metrics
 from aios.wiring.operator import Cluster, open_cluster
+from aios.wiring.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class OperatorOptions:
     """kubeconfig context; None: the pod's service account, else the current context."""
     namespace: str = "aios-system"
     """Where the operator runs and keeps its Lease; it serves all namespaces."""
+    services: Services = field(default_factory=Services)
     pods: PodSettings = field(default_factory=PodSettings)
     metrics_port: int = 0
     metrics_address: str = LOOPBACK
@@ -71,7 +73,12 @@ async def _run(options: OperatorOptions) -> int:
     clock = SystemClock()
     identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
     async with open_cluster(
-        context=options.context, namespace=options.namespace, identity=identity, pods=options.pods, clock=clock
+        context=options.context,
+        namespace=options.namespace,
+        identity=identity,
+        services=options.services,
+        pods=options.pods,
+        clock=clock,
     ) as cluster:
         controller = Controller(cluster, options, clock)
         working = asyncio.create_task(controller.run())

@@ -11,6 +11,7 @@ from aios.wiring.audience import Audience, last_words, show
 from aios.wiring.ending import Ended, cancelled, has_ended
 from aios.wiring.follow import RunReader, positions
 from aios.wiring.ports import open_ports
+from aios.wiring.services import Services
 
 
 async def submit(resources: Resources, project: Project) -> None:
@@ -26,9 +27,11 @@ async def submit(resources: Resources, project: Project) -> None:
     await resources.apply(project)
 
 
-async def attend(state: StateFolder, project: Project, audience: Audience, stop: asyncio.Event) -> Ended:
+async def attend(
+    state: StateFolder, services: Services, project: Project, audience: Audience, stop: asyncio.Event
+) -> Ended:
     """Give a project to the `aios up` that runs already, and follow it until it ended or `stop` is set."""
-    ports = open_ports(state)
+    ports = open_ports(state, services)
     try:
         reader = RunReader(ports.journal, await positions(ports.journal))
         await submit(ports.resources, project)

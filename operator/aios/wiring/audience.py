@@ -5,6 +5,7 @@ from typing import Protocol
 
 from aios.desired.changes import ChangeSet
 from aios.embedded.state_folder import StateFolder
+from aios.errors import ServiceUnavailableError
 from aios.spec.catalogue import Catalogue
 from aios.wiring.ending import cancelled
 from aios.wiring.follow import RunReader, RunRecord
@@ -29,6 +30,10 @@ class Audience(Protocol):
         """A run went on."""
         ...
 
+    def waiting(self, reason: str) -> None:
+        """A service is away, and what needs it waits; "": everything answers again."""
+        ...
+
     def draining(self) -> None:
         """Told to stop; tasks in flight may finish."""
         ...
@@ -43,5 +48,8 @@ async def show(reader: RunReader, audience: Audience) -> None:
 async def last_words(reader: RunReader, audience: Audience, showing: asyncio.Task[None]) -> None:
     """Tell what is on record and was not told yet, then no more."""
     await cancelled(showing)
-    async for record in reader.news():
-        audience.happened(record)
+    try:
+        async for record in reader.news():
+            audience.happened(record)
+    except ServiceUnavailableError as error:
+        audience.waiting(f"not everything can be shown: {error}")

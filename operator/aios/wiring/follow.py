@@ -1,13 +1,16 @@
 """Reading runs as they happen, from their journals: what `aios up`, `run` and `logs` show is never second-hand."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from aios.errors import CompactedError
+from aios.errors import CompactedError, ServiceUnavailableError
 from aios.ports.journal import Journal
 from aios.tasks.run_events import RUN_EVENT, AnyRunEvent
+
+log = logging.getLogger(__name__)
 
 RUNS = "runs/"
 PATIENCE = 1.0
@@ -64,9 +67,13 @@ class RunReader:
         """What there is, then what comes, until `over()`; what was there when it became true is still given."""
         while True:
             last = over()
-            async for record in self.news():
-                yield record
-            if last:
-                return
-            await self._journal.changed(PATIENCE)
-            await asyncio.sleep(PAUSE)
+            try:
+                async for record in self.news():
+                    yield record
+                if last:
+                    return
+                await self._journal.changed(PATIENCE)
+                await asyncio.sleep(PAUSE)
+            except ServiceUnavailableError as error:
+                log.info("reading what happens again: %s", error)
+                await asyncio.sleep(PATIENCE)

@@ -1,6 +1,7 @@
-"""Everything AIOS is, in one process over one state folder: reconciler, engine and workers.
+"""Reconciler and engine in one process over one state folder, and, unless workers run elsewhere, the workers too.
 
-Whoever holds the folder's lock runs this; nobody else does, so whatever claims to run from before is dead.
+Whoever holds the folder's lock runs this; nobody else does, so whatever claims in the folder to run from before is
+dead. What real services hold is shared with others: there leases and heartbeats expire by themselves.
 """
 
 import asyncio
@@ -9,13 +10,16 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
+from aios.adapters.published.workloads import PublishedWorkloads
 from aios.agents.worker import preload
 from aios.embedded.state_folder import StateFolder
 from aios.embedded.workloads import EmbeddedWorkloads, RunReplica
-from aios.naming import bucket_name, engine_queue, workspace_prefix
+from aios.naming import engine_queue
 from aios.ports.clock import Clock, SystemClock
 from aios.ports.workloads import Workloads
 from aios.projects.activity import ActivityLedger
@@ -26,26 +30,43 @@ from aios.reconcile.reconciler import Reconciler
 from aios.reconcile.workqueue import Pace, WorkQueue
 from aios.reconcile.world import World
 from aios.spec.base import Kind, Ref
-from aios.spec.project import Project
+from aios.wiring.chat_models import ChatModels
+from aios.wiring.cleanup import project_cleanup
+from aios.wiring.credentials import FoundCredentials
+from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.isolated import ProcessReplica
-from aios.wiring.ports import Instrument, LaptopPorts, as_they_are, open_ports
-from aios.wiring.worker import LaptopWorkers
+from aios.wiring.patience import until_served
+from aios.wiring.ports import LaptopPorts, open_ports
+from aios.wiring.services import Services
+from aios.wiring.worker import Replicas
 
 PACE = Pace(workers=4, longest_delay=30.0, resync=60.0)
+
+
+class Workers(Enum):
+    """Who works."""
+
+    HERE = "tasks of this process"
+    ISOLATED = "processes that this one starts"
+    ELSEWHERE = "whoever runs `aios worker`"
 
 
 class Laptop:
     """The running system. Make it with `laptop`."""
 
     def __init__(
-        self, state: StateFolder, ports: LaptopPorts, *, isolate: bool, instrument: Instrument, clock: Clock
+        self, state: StateFolder, ports: LaptopPorts, *, workers: Workers, instrument: Instrument, clock: Clock
     ) -> None:
         self.state, self.ports, self.clock = state, ports, clock
-        self._isolate = isolate
+        self._workers = workers
         self._preload: Thread | None = None
-        run: RunReplica = ProcessReplica(state.path).run if isolate else LaptopWorkers(state, ports, instrument).run
+        self._models = ChatModels(FoundCredentials(resources=ports.resources, state=state.path), instrument)
+        replicas = Replicas(ports, self._models, state.scratch)
+        run: RunReplica = ProcessReplica(state.path).run if workers is Workers.ISOLATED else replicas.run
         self._embedded = EmbeddedWorkloads(run, changed=self._replica_changed)
         workloads: Workloads = self._embedded
+        if workers is Workers.ELSEWHERE:
+            workloads = PublishedWorkloads(ports.objects, ports.sessions)
         ledger = ActivityLedger(ports.journal)
         self._engine = Engine(
             EnginePorts(
@@ -65,7 +86,7 @@ class Laptop:
                 broker_admin=ports.broker_admin,
                 bucket_admin=ports.bucket_admin,
                 activity=session_activity(ports.sessions, ledger.read),
-                cleanup=self._cleanup,
+                cleanup=project_cleanup(self._engine, ports.objects),
                 services_ready=True,
             )
         )
@@ -73,7 +94,7 @@ class Laptop:
 
     def warm_up(self) -> None:
         """Load what the first task needs (a second of imports) while everything else starts."""
-        if not self._isolate and self._preload is None:
+        if self._workers is Workers.HERE and self._preload is None:
             self._preload = Thread(target=preload, name="preload", daemon=True)
             self._preload.start()
 
@@ -84,28 +105,25 @@ class Laptop:
             await asyncio.wait_for(self._queue.settled(), patience)
 
     async def run(self) -> None:
-        """Reconcile and drive projects until cancelled."""
+        """Reconcile and drive projects until cancelled. A service that is away is waited for."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._queue.run(self._reconciler.everything), name="reconcile")
             group.create_task(self._watch(), name="watch resources")
             group.create_task(self._engine.run(), name="engine")
+
+    async def prepare(self) -> None:
+        """What must be there before anything is read."""
+        await until_served(self.ports.prepare, "make the journal's bucket", self.clock)
 
     async def _watch(self) -> None:
         heard: set[str] = set()
         async for ref in self.ports.resources.changes():
             if ref.namespace not in heard:
                 # The engine listens here, and workers ring here, before any team of theirs was reconciled.
-                await self.ports.broker_admin.ensure_queue(engine_queue(ref.namespace))
+                queue = engine_queue(ref.namespace)
+                await until_served(partial(self.ports.broker_admin.ensure_queue, queue), f"make {queue}", self.clock)
                 heard.add(ref.namespace)
             self._queue.add_all(self._reconciler.affected(ref))
-
-    async def _cleanup(self, project: Project) -> None:
-        """A deleted project's runs, then its files."""
-        namespace, name = project.metadata.namespace, project.metadata.name
-        await self._engine.forget(namespace, name)
-        objects = self.ports.objects(bucket_name(namespace))
-        for key in await objects.list(workspace_prefix(namespace, name)):
-            await objects.delete(key)
 
     def _replica_changed(self, namespace: str, agent: str) -> None:
         self._queue.add(Ref(Kind.AGENT, namespace, agent))
@@ -117,6 +135,7 @@ class Laptop:
     async def close(self) -> None:
         """End every replica now."""
         await self._embedded.close()
+        await self._models.close()
         if self._preload is not None:
             # An interpreter that ends while a thread imports C extensions may never end.
             await asyncio.to_thread(self._preload.join)
@@ -124,7 +143,12 @@ class Laptop:
 
 @contextlib.asynccontextmanager
 async def laptop(
-    state: StateFolder, *, isolate: bool = False, instrument: Instrument = as_they_are, clock: Clock | None = None
+    state: StateFolder,
+    *,
+    services: Services | None = None,
+    workers: Workers = Workers.HERE,
+    instrument: Instrument = as_they_are,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Laptop]:
     """Take the state folder and open its ports; nothing runs before `Laptop.run`.
 
@@ -132,8 +156,8 @@ async def laptop(
     """
     with state.drive():
         forget_the_dead(state)
-        ports = open_ports(state, instrument)
-        running = Laptop(state, ports, isolate=isolate, instrument=instrument, clock=clock or SystemClock())
+        ports = open_ports(state, services or Services(), instrument)
+        running = Laptop(state, ports, workers=workers, instrument=instrument, clock=clock or SystemClock())
         try:
             yield running
         finally:

@@ -5,7 +5,7 @@ must remember stands in the state folder before it is told: killed at any moment
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from aios import __version__
@@ -22,8 +22,11 @@ from aios.wiring.attend import submit
 from aios.wiring.audience import Audience, last_words, show
 from aios.wiring.ending import Ended, cancelled, has_ended
 from aios.wiring.follow import RunReader, positions
-from aios.wiring.laptop import Laptop, laptop
-from aios.wiring.ports import Instrument, as_they_are
+from aios.wiring.instrument import Instrument, as_they_are
+from aios.wiring.laptop import Laptop, Workers, laptop
+from aios.wiring.outages import Outages
+from aios.wiring.patience import until_served
+from aios.wiring.services import Services
 from aios.wiring.sources import apply_sources, plan_sources, stored
 from aios.wiring.stated import Sources
 
@@ -39,7 +42,8 @@ class UpOptions:
     state: StateFolder
     sources: Sources = field(default_factory=Sources)
     once: bool = False
-    isolate: bool = False
+    services: Services = field(default_factory=Services)
+    workers: Workers = Workers.HERE
     project: Project | None = None
     """One more project, from the command line; with `once` only it is waited for."""
     metrics_port: int = 0
@@ -57,7 +61,10 @@ async def up(
     loaded = options.sources.load()
     options.sources.require(loaded)
     new = not options.state.exists
-    async with laptop(options.state, isolate=options.isolate, instrument=instrument) as running:
+    listening = Outages(audience.waiting).instrument(instrument)
+    async with laptop(
+        options.state, services=options.services, workers=options.workers, instrument=listening
+    ) as running:
         metrics = _serve_metrics(options)
         try:
             audience.opened(options.state, new=new, metrics=metrics.url)
@@ -88,13 +95,16 @@ class _Up:
 
     async def run(self, loaded: Loaded, stop: asyncio.Event) -> Ended:
         """Apply, then run until there is a reason to end."""
+        if not await _before(stop, self._laptop.prepare()):
+            return Ended({})
         await self._apply(loaded)
         if self._options.project is not None:
             await submit(self._resources, self._options.project)
         waited_for = await self._projects(loaded)
         if not all([await self._has_ended(ref) for ref in waited_for]):
             self._laptop.warm_up()
-        reader = RunReader(self._journal, await positions(self._journal))
+        known = await until_served(lambda: positions(self._journal), "read the journal", self._laptop.clock)
+        reader = RunReader(self._journal, known)
         loops = asyncio.create_task(self._laptop.run(), name="laptop")
         showing = asyncio.create_task(show(reader, self._audience), name="show")
         watch = asyncio.create_task(self._follow_edits(), name="edits")
@@ -183,4 +193,16 @@ class _Up:
         project = await self._resources.get(ref)
         if not isinstance(project, Project):
             return True
-        return await has_ended(project, self._journal)
+        return await until_served(lambda: has_ended(project, self._journal), "read the journal", self._laptop.clock)
+
+
+async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Whether `work` was done before `stop` was set; if not, it is given up."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        return working.done()
+    finally:
+        await cancelled(working, stopping)

@@ -1,4 +1,8 @@
-"""One worker: what `aios up` starts in its own process, and what `aios worker` runs in a process of its own."""
+"""One worker: what `aios up` starts in its own process, and what `aios worker` runs in a process of its own.
+
+A worker is told what it is by a file (a pod's ConfigMap, or what `aios up --isolate` writes), or it looks up what an
+engine published of an agent and follows that. It reads no resource and makes no queue and no bucket.
+"""
 
 import asyncio
 import contextlib
@@ -6,25 +10,28 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from aios import __version__
-from aios.adapters.scripted import ScriptedModel
 from aios.agents.ports import AgentPorts
-from aios.desired.nouns import WorkerConfig, WorkerModel
+from aios.desired.nouns import WorkerConfig
 from aios.embedded.state_folder import StateFolder
 from aios.errors import EnvironmentProblemError, InvalidSpecError
 from aios.naming import bucket_name
-from aios.ports.chat_model import ChatModel
-from aios.settings import Settings
-from aios.telemetry import bound, configure_logs, serve_metrics
+from aios.settings import Settings, read_settings
+from aios.telemetry import MetricsServer, bound, configure_logs, serve_metrics
+from aios.wiring.chat_models import ChatModels
+from aios.wiring.credentials import FoundCredentials
 from aios.wiring.isolated import READY, outlive_not
-from aios.wiring.ports import Instrument, LaptopPorts, as_they_are, open_ports
+from aios.wiring.ports import WorkPorts, open_ports, open_work_ports
+from aios.wiring.published import AgentName, follow_published
+from aios.wiring.services import Services
 from aios.workspace.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -32,39 +39,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """What the command line says. `parent`: the process to live no longer than; 0: none."""
+    """What the command line says: `config` or `agent`. `parent`: the process to live no longer than; 0: none."""
 
-    config: Path
+    config: Path | None = None
+    agent: AgentName | None = None
     state: Path | None = None
     worker_id: str = ""
     parent: int = 0
     verbose: bool = False
 
 
-def chat_models(instrument: Instrument = as_they_are) -> Callable[[WorkerModel], ChatModel]:
-    """How a worker gets the model a configuration names: the one list of providers."""
+class Replicas:
+    """Runs configurations' workers over ports of this process."""
 
-    def chat(model: WorkerModel) -> ChatModel:
-        scripted: ChatModel = ScriptedModel(model.name, model.spec.script or ())
-        return instrument("chat", scripted)
-
-    return chat
-
-
-class LaptopWorkers:
-    """Runs a configuration's worker over the laptop's ports, in this process."""
-
-    def __init__(self, state: StateFolder, ports: LaptopPorts, instrument: Instrument = as_they_are) -> None:
-        self._scratch = state.scratch
-        self._ports = ports
-        self._chat = chat_models(instrument)
+    def __init__(self, ports: WorkPorts, models: ChatModels, scratch: Path) -> None:
+        """`scratch` is a local folder for working copies."""
+        self._ports, self._models, self._scratch = ports, models, scratch
         self._turns = Turns()
 
     async def run(self, config: WorkerConfig, worker_id: str, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """A `RunReplica`: until `stop`, then finishes what is in flight."""
         from aios.agents.worker import AgentWorker
 
-        worker = AgentWorker(config, worker_id, self._agent_ports(config), self._chat, scratch=self._scratch)
+        chat = self._models.of(config.namespace)
+        worker = AgentWorker(config, worker_id, self._agent_ports(config), chat, scratch=self._scratch)
         await worker.run(stop, ready)
 
     def _agent_ports(self, config: WorkerConfig) -> AgentPorts:
@@ -81,51 +79,55 @@ class LaptopWorkers:
 
 def run(options: WorkerOptions) -> int:
     """`aios worker`: until SIGTERM, then finishes what is in flight. Returns the exit code."""
-    settings = Settings()
-    config = _read(options.config)
-    if options.state is None and settings.pod:
-        configure_logs(file=None, stderr=True, verbose=options.verbose)
-        return asyncio.run(_wait_unready(settings, config))
-    if options.state is None:
+    settings = read_settings()
+    services = Services.from_settings(settings)
+    config = _read(options.config) if options.config else None
+    state = StateFolder(options.state) if options.state is not None else None
+    logs = state.path / "logs" / "workers.jsonl" if state else None
+    loud = options.verbose or settings.verbose
+    configure_logs(file=logs, stderr=state is None or loud, verbose=loud)
+    if state is None and services.missing():
+        if config is not None and settings.pod:
+            return asyncio.run(_wait_unready(settings, config, services.missing()))
         raise EnvironmentProblemError(
-            f"worker {config.agent} knows no journal, broker and object store: on a laptop `aios up` starts workers "
-            "itself, or name its state folder with --state DIR"
+            f"this worker knows no {', '.join(services.missing())}: on a laptop `aios up` starts workers itself; name "
+            "its state folder with --state DIR, or set these variables (`aios doctor` says what each is)"
         )
-    state = StateFolder(options.state)
-    configure_logs(
-        file=state.path / "logs" / "workers.jsonl", stderr=options.verbose or settings.verbose, verbose=options.verbose
-    )
-    return asyncio.run(_serve(options, settings, config, state))
+    return asyncio.run(_serve(options, settings, services, config, state))
 
 
-async def _wait_unready(settings: Settings, config: WorkerConfig) -> int:
+async def _wait_unready(settings: Settings, config: WorkerConfig, missing: tuple[str, ...]) -> int:
     """A pod whose cluster has no services configured: alive, never ready, until SIGTERM. A crash loop would say less
     and cost more."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    metrics = serve_metrics(
-        "worker", __version__, port=settings.metrics_port, address=settings.metrics_address, ready=lambda: False
-    )
+    stop = _told_to_stop()
+    metrics = _metrics(settings, lambda: False)
     try:
         with bound(namespace=config.namespace, agent=config.agent, worker=settings.pod):
-            log.warning("waiting: this cluster's journal, broker and object store are not configured (%s)", metrics.url)
+            log.warning("waiting: this cluster's services are not configured: %s (%s)", ", ".join(missing), metrics.url)
             await stop.wait()
     finally:
         metrics.close()
     return os.EX_OK
 
 
-async def _serve(options: WorkerOptions, settings: Settings, config: WorkerConfig, state: StateFolder) -> int:
-    state.open()
-    worker_id = options.worker_id or f"{config.agent}-{uuid.uuid4().hex[:8]}"
-    stop, is_ready = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    metrics = serve_metrics(
-        "worker", __version__, port=settings.metrics_port, address=settings.metrics_address, ready=is_ready.is_set
-    )
-    ports = open_ports(state)
+async def _serve(
+    options: WorkerOptions,
+    settings: Settings,
+    services: Services,
+    config: WorkerConfig | None,
+    state: StateFolder | None,
+) -> int:
+    if state is not None:
+        state.open()
+    stop, is_ready = _told_to_stop(), asyncio.Event()
+    metrics = _metrics(settings, is_ready.is_set)
+    ports: WorkPorts
+    if state is not None:
+        laptop = open_ports(state, services)
+        ports, credentials = laptop, FoundCredentials(resources=laptop.resources, state=state.path)
+    else:
+        ports, credentials = open_work_ports(None, services), FoundCredentials(state=Path.cwd() / ".aios")
+    models = ChatModels(credentials)
 
     def ready() -> None:
         is_ready.set()
@@ -136,14 +138,49 @@ async def _serve(options: WorkerOptions, settings: Settings, config: WorkerConfi
 
     watch = asyncio.create_task(outlive_not(options.parent)) if options.parent else None
     try:
-        with bound(namespace=config.namespace, agent=config.agent, worker=worker_id):
-            await LaptopWorkers(state, ports).run(config, worker_id, stop, ready)
+        with _scratch(state) as scratch:
+            replicas = Replicas(ports, models, scratch)
+            if config is not None:
+                worker_id = options.worker_id or f"{config.agent}-{uuid.uuid4().hex[:8]}"
+                with bound(namespace=config.namespace, agent=config.agent, worker=worker_id):
+                    await replicas.run(config, worker_id, stop, ready)
+            elif options.agent is not None:
+                worker_id = options.worker_id or f"{options.agent.name}-{uuid.uuid4().hex[:8]}"
+                with bound(namespace=options.agent.namespace, agent=options.agent.name, worker=worker_id):
+                    objects = ports.objects(bucket_name(options.agent.namespace))
+                    await follow_published(
+                        objects, options.agent, replicas.run, worker_id=worker_id, stop=stop, ready=ready
+                    )
     finally:
         if watch:
             watch.cancel()
+        await models.close()
         await ports.close()
         metrics.close()
     return os.EX_OK
+
+
+@contextlib.contextmanager
+def _scratch(state: StateFolder | None) -> Iterator[Path]:
+    if state is not None:
+        yield state.scratch
+        return
+    with tempfile.TemporaryDirectory(prefix="aios-worker-") as folder:
+        yield Path(folder)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _metrics(settings: Settings, ready: Callable[[], bool]) -> MetricsServer:
+    return serve_metrics(
+        "worker", __version__, port=settings.metrics_port, address=settings.metrics_address, ready=ready
+    )
 
 
 def _read(path: Path) -> WorkerConfig:

@@ -1,0 +1,87 @@
+"""`aios doctor [PATH...]`: which services, models and extras are there, and how to get what is not."""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aios.cli.options import Format, State
+from aios.cli.terminal import out, paint, say
+
+if TYPE_CHECKING:
+    from aios.embedded.resources import SqliteResources
+    from aios.embedded.state_folder import StateFolder
+    from aios.spec.model import Model
+    from aios.wiring.doctor import Finding
+    from aios.wiring.services import Services
+
+app = typer.Typer(add_completion=False)
+
+EXIT_PROBLEM = 3
+_STYLES = {"ok": "green", "embedded": "dim", "missing": "yellow", "problem": "red"}
+
+
+@app.command()
+def doctor(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", help="YAML whose models to look at. None: those of the state folder."),
+    ] = None,
+    state: State = None,
+    output: Annotated[Format, typer.Option("-o", "--output", help="table or json.")] = Format.TABLE,
+) -> None:
+    """Ask every service and model that `aios up` would use here. Spends nothing, shows no key, changes nothing.
+
+    Exit code 0: all is well, 3: something has a problem.
+    """
+    from aios.cli.reading import services_stated
+    from aios.cli.state import to_use
+
+    findings = asyncio.run(_examine(to_use(state, paths or ()), services_stated(), tuple(paths or ())))
+    if output is Format.JSON:
+        out(json.dumps([asdict(one) for one in findings], indent=2))
+    else:
+        _show(findings)
+    troubled = [one.subject for one in findings if one.verdict == "problem"]
+    if troubled:
+        say(f"needs attention: {', '.join(troubled)}")
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str, ...]) -> "Sequence[Finding]":
+    from aios.embedded.resources import SqliteResources
+    from aios.spec.loading import load
+    from aios.wiring.credentials import FoundCredentials
+    from aios.wiring.doctor import examine
+
+    resources = SqliteResources(folder.resources) if folder.exists else None
+    try:
+        if paths:
+            models: Sequence[Model] = tuple(load(paths, cwd=Path.cwd()).require().models.values())
+        else:
+            models = await _stored_models(resources) if resources else ()
+        credentials = FoundCredentials(resources=resources, state=folder.path, environment=os.environ)
+        return await examine(folder, services, models, credentials)
+    finally:
+        if resources:
+            await resources.close()
+
+
+async def _stored_models(resources: "SqliteResources") -> "Sequence[Model]":
+    from aios.spec.base import Kind
+    from aios.spec.model import Model
+
+    return [model for model in await resources.list(Kind.MODEL) if isinstance(model, Model)]
+
+
+def _show(findings: "Sequence[Finding]") -> None:
+    width = max(len(one.subject) for one in findings)
+    for one in findings:
+        out(f"{one.subject.ljust(width)}  {paint(one.verdict.ljust(8), _STYLES[one.verdict])}  {one.text}")
+        for detail in one.details:
+            out(f"{' ' * width}            {detail}")

@@ -1,0 +1,188 @@
+"""`aios doctor`: asks every service and model that would be used who it is, and says what is missing and how to get it.
+
+It spends nothing: models are asked for their names, never for an answer. Keys are named by their source, never shown.
+"""
+
+import asyncio
+import importlib.util
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aios.embedded.state_folder import StateFolder
+from aios.errors import AiosError, EnvironmentProblemError, MissingExtraError, ModelCallError
+from aios.ports.credentials import Credentials
+from aios.ports.probe import Probe
+from aios.spec.model import Model, ModelSpec
+from aios.spec.vocabulary import Provider
+from aios.wiring.chat_models import ApiKey, advice, needs_key, vendor_variable
+from aios.wiring.services import Services, variable, without_credentials
+
+PATIENCE = 10.0
+"""Seconds that any one of them may take."""
+EXTRAS = {
+    "memory": "qdrant_client",
+    "kubernetes": "kopf",
+    "services": "aio_pika",
+    "models": "anthropic",
+    "local": "xllamacpp",
+}
+"""A library that shows whether the extra is installed."""
+_TWINS = {
+    "broker": "SQLite",
+    "objects": "folders",
+    "journal": "SQLite",
+    "sessions": "SQLite",
+    "knowledge": "Qdrant's local mode",
+}
+
+Ask = Callable[[], Awaitable[Probe]]
+
+
+class Verdict(StrEnum):
+    """What a finding comes to."""
+
+    WELL = "ok"
+    EMBEDDED = "embedded"
+    MISSING = "missing"
+    """Optional, and not there."""
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `details` follow below it."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+    details: tuple[str, ...] = ()
+
+
+async def examine(
+    state: StateFolder, services: Services, models: Sequence[Model], credentials: Credentials
+) -> Sequence[Finding]:
+    """Everything, asked at the same time; in a stable order."""
+    asked = [_service(port, url, ask) for port, url, ask in _services(services)]
+    asked += [_model(model, credentials) for model in models]
+    return [_folder(state), *await asyncio.gather(*asked), *_extras()]
+
+
+def _folder(state: StateFolder) -> Finding:
+    if not state.exists:
+        return Finding("state", Verdict.WELL, f"{state.path} does not exist yet; `aios up` makes it")
+    try:
+        state.check_version()
+    except EnvironmentProblemError as error:
+        return Finding("state", Verdict.PROBLEM, str(error))
+    driver = state.driver()
+    return Finding("state", Verdict.WELL, f"{state.path}, {f'driven by process {driver}' if driver else 'at rest'}")
+
+
+def _services(services: Services) -> Sequence[tuple[str, str, Ask]]:
+    async def rabbitmq() -> Probe:
+        from aios.adapters.rabbitmq.probe import probe
+
+        return await probe(services.broker, services.broker_admin)
+
+    async def objects() -> Probe:
+        from aios.adapters.s3.probe import probe
+
+        return await probe(services.objects)
+
+    async def journal() -> Probe:
+        from aios.adapters.s3.probe import probe
+
+        return await probe(services.journal)
+
+    async def sessions() -> Probe:
+        from aios.adapters.redis.probe import probe
+
+        return await probe(services.sessions)
+
+    async def knowledge() -> Probe:
+        from aios.adapters.qdrant.probe import probe
+
+        return await probe(services.knowledge)
+
+    return (
+        ("broker", services.broker, rabbitmq),
+        ("objects", services.objects, objects),
+        ("journal", services.journal, journal),
+        ("sessions", services.sessions, sessions),
+        ("knowledge", services.knowledge, knowledge),
+    )
+
+
+async def _service(port: str, url: str, ask: Ask) -> Finding:
+    if not url:
+        return Finding(port, Verdict.EMBEDDED, f"{_TWINS[port]} in the state folder; or set {variable(port)}")
+    return await _asked(port, without_credentials(url), ask)
+
+
+async def _asked(subject: str, where: str, ask: Ask) -> Finding:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            probe = await ask()
+    except TimeoutError:
+        return Finding(subject, Verdict.PROBLEM, f"{where} did not answer within {PATIENCE:.0f} s")
+    except ModuleNotFoundError as error:
+        extra = "models" if subject.startswith("model ") else "services"
+        return Finding(subject, Verdict.PROBLEM, str(MissingExtraError(extra, f"{where} ({error.name})")))
+    except AiosError as error:
+        return Finding(subject, Verdict.PROBLEM, str(error))
+    verdict = Verdict.PROBLEM if probe.problems else Verdict.WELL
+    told = f"{probe.service} {probe.version}".strip()
+    return Finding(subject, verdict, f"{told}  {where}  {probe.milliseconds:.1f} ms", (*probe.details, *probe.problems))
+
+
+async def _model(model: Model, credentials: Credentials) -> Finding:
+    spec, name = model.spec, f"model {model.metadata.name}"
+    if spec.provider is Provider.SCRIPTED:
+        return Finding(name, Verdict.WELL, "Scripted: plays its script, needs nothing")
+    try:
+        found = await credentials.find(model.metadata.namespace, spec.credentials_secret_ref, vendor_variable(spec))
+    except AiosError as error:
+        return Finding(name, Verdict.PROBLEM, str(error))
+    if found is None and needs_key(spec):
+        return Finding(name, Verdict.PROBLEM, f"{spec.provider} {spec.model}: no API key. {advice(spec)}")
+
+    async def api_key() -> str:
+        return found.value if found else ""
+
+    where = without_credentials(spec.endpoint or "") or "the vendor's own endpoint"
+    finding = await _asked(name, f"{spec.model or ''} at {where}".strip(), lambda: _ask_model(spec, api_key))
+    key = (f"key: {found.source}",) if found else ()
+    return Finding(finding.subject, finding.verdict, finding.text, (*key, *finding.details))
+
+
+async def _ask_model(spec: ModelSpec, api_key: ApiKey) -> Probe:
+    try:
+        match spec.provider:
+            case Provider.ANTHROPIC:
+                from aios.adapters.anthropic.probe import probe as anthropic
+
+                return await anthropic(spec, api_key)
+            case Provider.OPENAI_COMPATIBLE:
+                from aios.adapters.openai_compatible.probe import probe as openai_compatible
+
+                return await openai_compatible(spec, api_key)
+            case Provider.OLLAMA:
+                from aios.adapters.ollama.probe import probe as ollama
+
+                return await ollama(spec, api_key)
+            case _:
+                from aios.adapters.llama_cpp.probe import probe as llama_cpp
+
+                return await llama_cpp(spec)
+    except ModelCallError as error:
+        raise EnvironmentProblemError(str(error)) from error
+
+
+def _extras() -> Sequence[Finding]:
+    return [
+        Finding(f"extra {extra}", Verdict.WELL, "installed")
+        if importlib.util.find_spec(library)
+        else Finding(f"extra {extra}", Verdict.MISSING, f"pip install 'aios-operator[{extra}]'")
+        for extra, library in EXTRAS.items()
+    ]

@@ -1,0 +1,92 @@
+"""`aios engine` on Kubernetes: drives the Projects that the operator has accepted. Any number may run; the journal's
+fence lets one drive each run."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import uuid
+from dataclasses import dataclass, field
+
+from aios import __version__
+from aios.adapters.kubernetes.api import connect
+from aios.adapters.kubernetes.resources import KubernetesResources
+from aios.errors import AiosError, EnvironmentProblemError
+from aios.ports.clock import SystemClock
+from aios.projects.desk import EnginePorts
+from aios.projects.engine import Engine
+from aios.telemetry import LOOPBACK, configure_logs, serve_metrics
+from aios.wiring.ending import cancelled
+from aios.wiring.patience import until_served
+from aios.wiring.ports import open_work_ports
+from aios.wiring.services import Services
+
+log = logging.getLogger(__name__)
+
+_CANNOT_RUN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the command line and the environment say."""
+
+    context: str | None = None
+    """kubeconfig context; None: the pod's service account, else the current context."""
+    services: Services = field(default_factory=Services)
+    metrics_port: int = 0
+    metrics_address: str = LOOPBACK
+    verbose: bool = False
+
+
+def run(options: EngineOptions) -> int:
+    """Until SIGTERM or SIGINT; returns the exit code: 0, or 3 when its surroundings do not let it run."""
+    configure_logs(file=None, stderr=True, verbose=options.verbose)
+    try:
+        return asyncio.run(_run(options))
+    except AiosError as error:
+        log.error("%s", error)
+        return _CANNOT_RUN
+
+
+async def _run(options: EngineOptions) -> int:
+    if missing := options.services.missing():
+        raise EnvironmentProblemError(f"an engine needs {', '.join(missing)}; `aios doctor` says what each is")
+    stop, ready = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics = serve_metrics(
+        "engine", __version__, port=options.metrics_port, address=options.metrics_address, ready=ready.is_set
+    )
+    log.info("probes and metrics on port %d", metrics.port)
+    driving = asyncio.create_task(_drive(options, ready))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({driving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if driving.done():
+            driving.result()
+    finally:
+        await cancelled(driving, stopping)
+        metrics.close()
+    return os.EX_OK
+
+
+async def _drive(options: EngineOptions, ready: asyncio.Event) -> None:
+    clock, ports = SystemClock(), open_work_ports(None, options.services)
+    try:
+        await until_served(ports.prepare, "make the journal's bucket", clock)
+        async with connect(options.context) as api:
+            engine = Engine(
+                EnginePorts(
+                    journal=ports.journal,
+                    broker=ports.broker,
+                    resources=KubernetesResources(api),
+                    leases=ports.leases,
+                    clock=clock,
+                ),
+                name=f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}",
+            )
+            ready.set()
+            await engine.run()
+    finally:
+        await ports.close()

@@ -1,0 +1,79 @@
+"""Services: which server plays which port, by URL. A port without one is played by its embedded twin.
+
+URLs hold credentials: what is shown, logged or written down is always `without_credentials`.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aios.errors import EnvironmentProblemError
+from aios.settings import Settings
+
+_SCHEMES = {
+    "broker": ("amqp", "amqps"),
+    "broker_admin": ("http", "https"),
+    "objects": ("s3+http", "s3+https"),
+    "journal": ("s3+http", "s3+https"),
+    "sessions": ("redis", "rediss"),
+    "knowledge": ("http", "https"),
+}
+ABROAD = ("broker", "objects", "sessions")
+"""What processes that share no state folder must share as services."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """URLs by port; empty: the embedded twin in the state folder."""
+
+    broker: str = ""
+    broker_admin: str = ""
+    objects: str = ""
+    journal: str = ""
+    """Where the journal's objects are; with `objects` and without this, there."""
+    sessions: str = ""
+    """Sessions, leases and counters."""
+    knowledge: str = ""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Services":
+        """Raises EnvironmentProblemError naming the variable whose URL no adapter understands."""
+        stated = {port: getattr(settings, f"{port}_url").get_secret_value() for port in _SCHEMES}
+        for port, url in stated.items():
+            _require(port, url)
+        return cls(**{**stated, "journal": stated["journal"] or stated["objects"]})
+
+    def missing(self) -> tuple[str, ...]:
+        """The variables that processes without a common state folder still need."""
+        return tuple(variable(port) for port in ABROAD if not getattr(self, port))
+
+    def truth(self) -> dict[str, str]:
+        """Where what must not be lost is: journal and files, without credentials; empty: in the state folder."""
+        return {port: without_credentials(getattr(self, port)) for port in ("journal", "objects")}
+
+
+def variable(port: str) -> str:
+    """The environment variable that states the port's URL."""
+    return f"AIOS_{port.upper()}_URL"
+
+
+def without_credentials(url: str) -> str:
+    """Scheme, host, port and path: what may be shown."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
+
+
+def _require(port: str, url: str) -> None:
+    if not url:
+        return
+    known = " or ".join(f"{scheme}://" for scheme in _SCHEMES[port])
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _SCHEMES[port] and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        # The value itself is not repeated: it may hold a password.
+        raise EnvironmentProblemError(f"{variable(port)} is no URL for this: it starts with {known} and names a host")

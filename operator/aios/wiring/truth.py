@@ -1,0 +1,40 @@
+"""Which services hold a state folder's truth, remembered in it.
+
+A folder whose runs are journalled in an object store must never be opened over an empty embedded journal, or the
+other way round: every project would be done, and paid for, a second time.
+"""
+
+import json
+
+from aios.embedded.state_folder import StateFolder
+from aios.errors import EnvironmentProblemError
+from aios.wiring.services import Services, variable
+
+CARD = "services.json"
+
+
+def keep_to(state: StateFolder, services: Services) -> None:
+    """Remember where journal and files are, the first time; raise EnvironmentProblemError when they were elsewhere."""
+    card = state.path / CARD
+    now = services.truth()
+    try:
+        before = json.loads(card.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        before = None
+    except ValueError as error:
+        raise EnvironmentProblemError(
+            f"{card} is damaged ({error}): restore it, or name another state folder"
+        ) from error
+    if before is None and not any(now.values()):
+        return  # embedded: the usual case writes no card
+    if before is None and state.journal.exists():
+        before = dict.fromkeys(now, "")
+    if before is None:
+        card.write_text(json.dumps(now), encoding="utf-8")
+    elif before != now:
+        wrong = next(port for port in now if now[port] != before.get(port, ""))
+        there, here = (where.get(wrong) or "in the state folder itself" for where in (before, now))
+        raise EnvironmentProblemError(
+            f"the {wrong} of the state folder {state.path} is at {there}, not {here}, as {variable(wrong)} says now: "
+            "set it as it was (`source` the file it came from), or use another state folder"
+        )
