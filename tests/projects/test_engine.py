@@ -19,7 +19,8 @@ from aios.spec.project import Project, ProjectStatus
 from aios.spec.vocabulary import DeletionPolicy, Privacy, ProjectPhase, TaskPhase
 from aios.tasks.attempt_events import Claimed, Ended
 from aios.tasks.result import Outcome, Spend, TaskResult
-from aios.tasks.run_events import CancelRequested, Dispatched, EngineStarted, RunStarted
+from aios.tasks.run_events import CancelRequested, Dispatched, DoorbellDied, EngineStarted, RunStarted
+from tests.contract.waiting import eventually
 from tests.projects.building import MEMBERS, MODELS, build_project, build_team, task
 from tests.projects.laptop import Laptop
 from tests.projects.simulation import answers
@@ -482,3 +483,27 @@ async def test_what_was_deleted_while_nobody_watched_is_noticed(
     await laptop.resources.delete(ref)
     lost.set()
     await laptop.eventually(lambda: was_cancelled(laptop, run))
+
+
+async def test_a_doorbell_that_died_becomes_a_record_of_its_run_and_its_task_is_done(
+    laptop: Laptop,
+) -> None:
+    await laptop.prepare()
+    laptop.start_engine(sweep_seconds=0.05)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    queue = queue_name("default", "software", "developer")
+    async with laptop.broker.consume(queue) as consumer:
+        delivery = await consumer.receive(10)
+        assert delivery is not None
+        await delivery.nack(requeue=False)
+    run = (await laptop.project(ref)).run_id
+
+    async def it_is_recorded() -> bool:
+        return any(isinstance(event, DoorbellDied) for event in await laptop.events(run))
+
+    await eventually(it_is_recorded)
+    assert await laptop.broker.dead_letters(queue) == ()
+    laptop.start_workers()
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+    died = [event for event in await laptop.events(run) if isinstance(event, DoorbellDied)]
+    assert [(event.task, event.attempt, event.queue) for event in died] == [("a", 1, queue)]

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from aios.errors import SequenceConflictError
+from aios.naming import queue_name
 from aios.ports.broker import Broker
 from aios.ports.clock import Clock
 from aios.ports.journal import Journal
@@ -49,6 +50,15 @@ class Desk:
         """Who may work for the run: the team it was started with, as it is now."""
         started = drive.state.started
         return self._world.staff(started.namespace, started.team) if started else None
+
+    def queues(self) -> frozenset[str]:
+        """The queues of all members that have attempts in flight here."""
+        return frozenset(
+            queue_name(started.namespace, started.team, task.member)
+            for drive in self.drives.values()
+            if (started := drive.state.started)
+            for task in drive.state.running
+        )
 
     def by_run(self, run: str) -> Drive | None:
         return next((drive for drive in self.drives.values() if drive.log.run == run), None)

@@ -20,7 +20,7 @@ from aios.projects.world import Staff
 from aios.routing.candidates import Candidate
 from aios.spec.base import Ref
 from aios.spec.project import Project
-from aios.tasks.run_events import AnyRunEvent, AttemptEnded, EngineStarted
+from aios.tasks.run_events import AnyRunEvent, AttemptEnded, DoorbellDied, EngineStarted
 
 
 @dataclass(slots=True)
@@ -127,6 +127,13 @@ class Drive:
         for event in draft.events:
             if isinstance(event, AttemptEnded):
                 self._attempts.release(self.log.run, event.task, event.attempt)
+
+    async def bury(self, task: str, attempt: int, queue: str) -> None:
+        """Journal that a doorbell of this run died, unless the attempt is over anyway."""
+        await self.log.confirm()
+        found = self.state.find(task)
+        if self.state.ended is None and found is not None and found.attempt == attempt:
+            await self.log.append([DoorbellDied(at=self.log.now(), task=task, attempt=attempt, queue=queue)])
 
     async def sweep(self, staff: Staff | None) -> None:
         """Ring again where nobody came, and take back what nobody can come for: its member left the team, was scaled

@@ -19,6 +19,7 @@ from aios.errors import (
 )
 from aios.naming import engine_queue
 from aios.ports.broker import Message
+from aios.projects import dead_letters
 from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts
 from aios.projects.drive import Draft, Drive
 from aios.projects.fairness import fair_shares
@@ -65,6 +66,7 @@ class Engine:
         self._troubled: set[Ref] = set()
         """Runs whose turn failed."""
         self._listening: dict[str, asyncio.Task[None]] = {}
+        self._mourning: dict[str, asyncio.Task[None]] = {}
         self._last_served = ""
         self._next_sweep = 0.0
         self._sweeps = 0
@@ -133,9 +135,33 @@ class Engine:
         self._wake.set()
 
     def _listen(self, group: asyncio.TaskGroup) -> None:
-        """Have an ear at the engine queue of every namespace with a run."""
+        """Have an ear at the engine queue of every namespace with a run, and at the dead letters of who works."""
         for namespace in {ref.namespace for ref in self._desk.drives} - self._listening.keys():
             self._listening[namespace] = group.create_task(self._hear(namespace))
+        for queue in self._desk.queues() - self._mourning.keys():
+            self._mourning[queue] = group.create_task(self._mourn(queue))
+
+    async def _mourn(self, queue: str) -> None:
+        async def attend() -> None:
+            try:
+                await dead_letters.attend(self._ports.broker, queue, self._note_death)
+            except UnroutableError:
+                _log.info("nobody looks after the dead letters of %s until there is such a queue", queue)
+
+        await self._until_served(attend, f"look after the dead letters of {queue}")
+        await self._ports.clock.sleep(self._sweep_seconds)
+        self._mourning.pop(queue, None)
+
+    async def _note_death(self, run: str, task: str, attempt: int, queue: str) -> None:
+        async with self._turn_lock:
+            drive = self._desk.by_run(run)
+            if drive is None:
+                _log.warning("a doorbell of %s/%s, attempt %d, died in %s", run, task, attempt, queue)
+                return
+            try:
+                await drive.bury(task, attempt, queue)
+            except SequenceConflictError as error:
+                self._desk.fence(drive.project, error)
 
     async def _hear(self, namespace: str) -> None:
         async def answer() -> None:

@@ -18,6 +18,7 @@ from aios.tasks.run_events import (
     AttemptEnded,
     CancelRequested,
     Dispatched,
+    DoorbellDied,
     EngineStarted,
     LimitsChanged,
     Planned,
@@ -84,6 +85,11 @@ def _planning(event: RunStarted) -> TaskState:
 @_apply.register
 def _(event: EngineStarted, state: RunState) -> RunState:
     return replace(state, engine=event.engine)
+
+
+@_apply.register
+def _(event: DoorbellDied, state: RunState) -> RunState:
+    return state  # what follows from it the sweep finds out by itself
 
 
 @_apply.register

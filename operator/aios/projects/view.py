@@ -17,6 +17,7 @@ from aios.tasks.run_events import (
     AttemptEnded,
     CancelRequested,
     Dispatched,
+    DoorbellDied,
     Planned,
     PlanRejected,
     Resumed,
@@ -183,6 +184,9 @@ class RunView:
 def follow(view: RunView, event: AnyRunEvent) -> tuple[RunView, tuple[Line, ...]]:
     """The view after `event`, and the lines it adds. An event that changes nothing (it came twice) adds none."""
     after = replace(view, state=apply(view.state, event))
+    if isinstance(event, DoorbellDied):
+        told = f"the doorbell of attempt {event.attempt} died in {event.queue}: workers took it and died; it rings anew"
+        return after, (NoteLine(event.task, "doorbell", told),)
     unchanged = replace(after.state, now=view.state.now) == view.state
     if unchanged:
         return after, ()

@@ -116,6 +116,16 @@ class AttemptEnded(RunEvent):
     result: TaskResult
 
 
+class DoorbellDied(RunEvent):
+    """The broker put an attempt's doorbell aside: it was taken again and again and never settled. The sweep rings
+    anew; this is for whoever asks why workers die."""
+
+    kind: Literal["DoorbellDied"] = "DoorbellDied"
+    task: str
+    attempt: int
+    queue: str
+
+
 class RetryScheduled(RunEvent):
     """The task will be tried again when run time reaches `due`."""
 
@@ -197,6 +207,7 @@ AnyRunEvent = Annotated[
     | Dispatched
     | Waiting
     | AttemptEnded
+    | DoorbellDied
     | RetryScheduled
     | TimerFired
     | TaskFailed
