@@ -85,7 +85,8 @@ def run(options: WorkerOptions) -> int:
     state = StateFolder(options.state) if options.state is not None else None
     logs = state.path / "logs" / "workers.jsonl" if state else None
     loud = options.verbose or settings.verbose
-    configure_logs(file=logs, stderr=state is None or loud, verbose=loud)
+    # A supervisor takes what stands on stderr for last words; a person who started it wants to see it work.
+    configure_logs(file=logs, stderr=not options.parent or loud, verbose=loud)
     if state is None and services.missing():
         if config is not None and settings.pod:
             return asyncio.run(_wait_unready(settings, config, services.missing()))
