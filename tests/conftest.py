@@ -16,8 +16,9 @@ from tests.loopback_only import loopback_only, pytest_sessionfinish
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.binaries import Program, find_or_build
 from tests.servers.control_plane import ControlPlane
+from tests.servers.redis import redis_server
 
-__all__ = ["loopback_only", "pytest_sessionfinish"]
+__all__ = ["loopback_only", "pytest_sessionfinish", "redis_server"]
 
 FOREIGN = re.compile(
     r"""_API_KEY$ | _AUTH_TOKEN$ | ^AIOS_(?!TEST_)

@@ -1,0 +1,71 @@
+"""Announcements over Redis' pub/sub: a hint that something was written, to whoever listens just now.
+
+A hint may be lost, come late or come twice; nobody may wait for one without an end.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from aios.adapters.redis.connection import RedisServer
+from aios.errors import ServiceUnavailableError
+
+log = logging.getLogger(__name__)
+
+PAUSE = 2.0
+"""Seconds before a subscription that was lost is made again."""
+POLL = 30.0
+
+
+class RedisAnnouncements:
+    """One channel. For one event loop."""
+
+    def __init__(self, url: str, prefix: str, topic: str) -> None:
+        self._server = RedisServer(url)
+        self._channel = f"{prefix}:announce:{topic}"
+        self._heard = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+        self._quiet = False
+
+    async def announce(self) -> None:
+        """Tell everybody who listens. A server that is away loses the hint, and nothing else."""
+        try:
+            await self._server.call(lambda redis: redis.publish(self._channel, ""))
+            self._quiet = False
+        except ServiceUnavailableError as error:
+            if not self._quiet:
+                log.info("hints are lost: %s", error)
+            self._quiet = True
+
+    async def heard(self, wait: float) -> bool:
+        """Whether something was announced since the last call, or is within `wait` seconds."""
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen(), name="announcements")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._heard.wait(), wait)
+        heard = self._heard.is_set()
+        self._heard.clear()
+        return heard
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        await self._server.close()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except Exception as error:  # noqa: BLE001  # whatever ends a subscription, a hint is all that is lost
+                log.info("listening for hints again: %s", error)
+            self._heard.set()  # what was missed meanwhile
+            await asyncio.sleep(PAUSE)
+
+    async def _listen_once(self) -> None:
+        async with self._server.client().pubsub(ignore_subscribe_messages=True) as subscription:
+            await subscription.subscribe(self._channel)
+            while True:
+                if await subscription.get_message(timeout=POLL) is not None:
+                    self._heard.set()

@@ -1,0 +1,115 @@
+"""One Redis or Valkey server, reached from any event loop, each call within a bound.
+
+A call that fails says so at once: everything kept here may vanish, so callers wait or do without. The library's own
+retries are off, since a lost reply must not add to a counter twice; only what may be repeated is, once, because the
+pool's connections do not outlive a restart of the server.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from aios.errors import ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 5.0
+CONNECTIONS = 64
+"""At the same time from one process; further calls wait for one, at most ANSWER_SECONDS."""
+
+
+class RedisServer:
+    """Clients of one URL, one for each event loop."""
+
+    def __init__(self, url: str) -> None:
+        """`redis[s]://[USER:PASSWORD@]HOST:PORT/DB`."""
+        parts = urlsplit(url)
+        self._url = url
+        self.address = f"{parts.hostname}:{parts.port or 6379}"
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+
+    async def call(self, work: "Callable[[Redis], Awaitable[T]]", *, repeatable: bool = True) -> T:
+        """The result of `work(client)`. Raises ServiceUnavailableError when the server does not answer or refuses.
+
+        `repeatable`: whether doing it twice comes to the same, so that a connection which a restart has cut may be
+        replaced without anyone noticing.
+        """
+        from redis.exceptions import ConnectionError as LostConnectionError
+
+        try:
+            try:
+                return await self._once(work)
+            except LostConnectionError:
+                if not repeatable:
+                    raise
+                return await self._once(work)
+        except Exception as error:
+            raise self._translated(error) from error
+
+    async def close(self) -> None:
+        """End the connections of this event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    async def _once(self, work: "Callable[[Redis], Awaitable[T]]") -> T:
+        async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
+            return await work(self.client())
+
+    def client(self) -> "Redis":
+        """This event loop's client."""
+        from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            pool = BlockingConnectionPool.from_url(
+                self._url,
+                max_connections=CONNECTIONS,
+                timeout=ANSWER_SECONDS,
+                socket_connect_timeout=CONNECT_SECONDS,
+                socket_timeout=ANSWER_SECONDS,
+                decode_responses=True,
+                retry=Retry(NoBackoff(), 0),
+            )
+            client = self._clients[loop] = Redis.from_pool(pool)
+        return client
+
+    def _translated(self, error: Exception) -> Exception:
+        """What callers understand; defects of ours stay what they are."""
+        from redis.exceptions import AuthenticationError, RedisError
+
+        if isinstance(error, AuthenticationError):
+            return ServiceUnavailableError(
+                f"Redis at {self.address} refuses the credentials in AIOS_SESSIONS_URL: correct user and password"
+            )
+        if isinstance(error, TimeoutError):
+            return ServiceUnavailableError(f"Redis at {self.address} did not answer within {ANSWER_SECONDS:.0f} s")
+        if isinstance(error, RedisError | OSError):
+            return ServiceUnavailableError(f"Redis at {self.address}: {error or type(error).__name__}")
+        return error
+
+
+async def read_text(server: RedisServer, key: str) -> str | None:
+    """The value of a plain key."""
+
+    async def get(redis: "Redis") -> str | None:
+        found = await redis.get(key)
+        return found.decode() if isinstance(found, bytes) else found
+
+    return await server.call(get)
+
+
+def milliseconds(ttl: float) -> int:
+    """A time to live as Redis takes it. Raises ValueError unless it is positive."""
+    if ttl <= 0:
+        raise ValueError(f"a time to live is more than 0 seconds, not {ttl}")
+    return max(1, round(ttl * 1000))

