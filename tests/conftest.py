@@ -3,10 +3,11 @@
 The user's credentials, cluster and settings are taken out of the environment before anything of ours is imported.
 """
 
+import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -16,9 +17,21 @@ from tests.loopback_only import loopback_only, pytest_sessionfinish
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.binaries import Program, find_or_build
 from tests.servers.control_plane import ControlPlane
+from tests.servers.lossy import minio_lossy
+from tests.servers.minio import FIXTURE as MINIO_FIXTURE
+from tests.servers.minio import find_or_build_minio, minio, minio_program
 from tests.servers.redis import redis_server
+from tests.servers.seaweedfs import seaweedfs
 
-__all__ = ["loopback_only", "pytest_sessionfinish", "redis_server"]
+__all__ = [
+    "loopback_only",
+    "minio",
+    "minio_lossy",
+    "minio_program",
+    "pytest_sessionfinish",
+    "redis_server",
+    "seaweedfs",
+]
 
 FOREIGN = re.compile(
     r"""_API_KEY$ | _AUTH_TOKEN$ | ^AIOS_(?!TEST_)
@@ -63,15 +76,30 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Builds outside of the test, whose time limit is far shorter than the first build."""
     if PROGRAMS_FIXTURE in getattr(item, "fixturenames", ()):
         _obtain_programs(item.config)
+    if _needs_minio(item):
+        with contextlib.suppress(ServerUnavailableError):  # the fixture says it again, as a skip
+            find_or_build_minio(_say(item.config))
     return (yield)
+
+
+def _needs_minio(item: pytest.Item) -> bool:
+    """By its fixtures, or by the implementation that a contract test is run with."""
+    call = getattr(item, "callspec", None)
+    servers = [getattr(value, "server", "") for value in call.params.values()] if call else []
+    return "minio_program" in getattr(item, "fixturenames", ()) or any(
+        str(server).startswith(MINIO_FIXTURE) for server in servers
+    )
+
+
+def _say(config: pytest.Config) -> Callable[[str], None]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.write_line if reporter is not None else print
 
 
 def _obtain_programs(config: pytest.Config) -> dict[Program, Path] | ServerUnavailableError:
     if _PROGRAMS not in config.stash:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        say = reporter.write_line if reporter is not None else print
         try:
-            config.stash[_PROGRAMS] = find_or_build(say=say)
+            config.stash[_PROGRAMS] = find_or_build(say=_say(config))
         except ServerUnavailableError as error:
             config.stash[_PROGRAMS] = error
     return config.stash[_PROGRAMS]

@@ -1,0 +1,129 @@
+"""Buckets of an S3 server, and the way into each. Making and removing them is the operator's right.
+
+Administration goes through the `minio` client, which speaks to every S3 server; it blocks, so it runs in threads.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from minio import Minio
+from minio.commonconfig import ENABLED, Filter
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException, S3Error
+from minio.lifecycleconfig import AbortIncompleteMultipartUpload, LifecycleConfig, NoncurrentVersionExpiration, Rule
+from minio.versioningconfig import VersioningConfig
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
+from urllib3.util.retry import Retry
+
+from aios.adapters.s3.address import S3Address
+from aios.adapters.s3.dialect import Dialect
+from aios.adapters.s3.objects import S3Objects
+from aios.adapters.s3.transport import CONNECT_SECONDS, SILENCE_SECONDS, S3Transport
+from aios.errors import EnvironmentProblemError, ServiceUnavailableError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+KEPT_DAYS = 7
+"""How long what was overwritten or deleted in a workspace can be brought back, where the server keeps versions."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_TAKEN = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+
+
+class S3Buckets:
+    """BucketAdmin; `bucket` gives the ObjectStore of one."""
+
+    def __init__(self, url: str) -> None:
+        """`url` as `S3Address.parse` takes it."""
+        address = S3Address.parse(url)
+        self._prefix = address.prefix
+        self._transport = S3Transport(address)
+        self._dialects: dict[str, Dialect] = {}
+        self._client = Minio(
+            address.host,
+            address.access_key,
+            address.secret_key,
+            secure=address.scheme == "https",
+            region=address.region,
+            http_client=PoolManager(
+                timeout=Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS),
+                retries=Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+                ca_certs=address.cafile or None,
+            ),
+        )
+
+    def bucket(self, name: str) -> S3Objects:
+        """The objects of a bucket, which need not exist yet."""
+        return S3Objects(self._transport, f"{self._prefix}{name}", self._dialects)
+
+    async def ensure_bucket(self, bucket: str) -> None:
+        name = f"{self._prefix}{bucket}"
+        if not _NAME.fullmatch(name):
+            raise EnvironmentProblemError(
+                f"{name!r} is no name for a bucket (3 to 63 of a-z, 0-9, - and .): use a shorter namespace"
+            )
+        await self._in_thread(lambda: self._ensure(name))
+
+    async def delete_bucket(self, bucket: str) -> None:
+        await self._in_thread(lambda: self._delete(f"{self._prefix}{bucket}"))
+
+    async def buckets(self) -> Sequence[str]:
+        found = await self._in_thread(self._client.list_buckets)
+        ours = (bucket.name for bucket in found if bucket.name and bucket.name.startswith(self._prefix))
+        return sorted(name.removeprefix(self._prefix) for name in ours)
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._transport.close()
+
+    def _ensure(self, bucket: str) -> None:
+        if self._client.bucket_exists(bucket):
+            return
+        try:
+            self._client.make_bucket(bucket)
+        except S3Error as error:
+            if error.code not in _TAKEN:
+                raise
+        self._keep_versions(bucket)
+
+    def _keep_versions(self, bucket: str) -> None:
+        """Where the server can; a store without versions is as good for everything we promise."""
+        rule = Rule(
+            ENABLED,
+            rule_filter=Filter(prefix=""),
+            rule_id="aios",
+            noncurrent_version_expiration=NoncurrentVersionExpiration(noncurrent_days=KEPT_DAYS),
+            abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(days_after_initiation=1),
+        )
+        try:
+            self._client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+            self._client.set_bucket_lifecycle(bucket, LifecycleConfig([rule]))
+        except S3Error as error:
+            log.info("bucket %s keeps no versions of what is overwritten: %s", bucket, error.code)
+
+    def _delete(self, bucket: str) -> None:
+        if not self._client.bucket_exists(bucket):
+            return
+        versions = self._client.list_objects(bucket, recursive=True, include_version=True)
+        doomed = (DeleteObject(found.object_name or "", found.version_id) for found in versions)
+        for failure in self._client.remove_objects(bucket, doomed):
+            raise ServiceUnavailableError(f"cannot delete {bucket}/{failure.name}: {failure.message}")
+        self._client.remove_bucket(bucket)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(work)
+        except (MinioException, HTTPError, OSError) as error:
+            address = self._transport.address
+            code = error.code if isinstance(error, S3Error) else ""
+            if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"}:
+                raise ServiceUnavailableError(
+                    f"the object store at {address} refuses access key {address.access_key} ({code}): correct key and "
+                    "secret in AIOS_OBJECTS_URL, or the key's policy"
+                ) from error
+            raise ServiceUnavailableError(f"the object store at {address}: {code or error}") from error

@@ -1,0 +1,24 @@
+"""A page of ListObjectsV2."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some objects' names, and the token of the next page; empty on the last."""
+
+    names: tuple[str, ...]
+    token: str
+
+
+def read_page(document: bytes) -> Page:
+    """Keys come encoded (`encoding-type=url`), because XML cannot carry every character."""
+    root = ElementTree.fromstring(document)
+    space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+    encoded = root.findtext(f"{space}EncodingType") == "url"
+    names = [found.text or "" for found in root.iterfind(f"{space}Contents/{space}Key")]
+    more = root.findtext(f"{space}IsTruncated") == "true"
+    token = root.findtext(f"{space}NextContinuationToken") or "" if more else ""
+    return Page(tuple(unquote_plus(name) if encoded else name for name in names), token)
