@@ -87,8 +87,13 @@ def attempt_lease(run: str, task: str, attempt: int) -> str:
 
 
 def worker_session(namespace: str, agent: str, worker: str) -> str:
-    """Where a replica's heartbeat stands: JSON {"phase", "task", "since"}."""
+    """Where a replica's heartbeat stands: JSON {"phase", "task", "since", "waits"}."""
     return f"worker/{namespace}/{agent}/{worker}"
+
+
+def model_state(namespace: str, model: str) -> str:
+    """Where all replicas of a namespace share what they know of a model: its limits in use, whether it answers."""
+    return f"model/{namespace}/{model}"
 
 
 def bucket_name(namespace: str) -> str:

@@ -40,6 +40,10 @@ ATTEMPT_SECONDS = Histogram(
 )
 TOKENS = Counter("aios_tokens", "Tokens used by recorded model calls.", ["direction"])
 COST = Counter("aios_cost_usd", "USD of recorded model calls.")
+MODEL_WAIT_SECONDS = Counter(
+    "aios_model_wait_seconds", "Seconds that model calls waited to be admitted, by reason.", ["model", "reason"]
+)
+BREAKER_OPENINGS = Counter("aios_model_circuit_openings", "How often a model's circuit opened here.", ["model"])
 WORKERS = Gauge("aios_workers", "Worker replicas this process supervises.", ["agent", "state"])
 BUILD = Gauge("aios_build_info", "The version that runs; always 1.", ["version", "process"])
 

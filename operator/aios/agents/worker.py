@@ -32,6 +32,7 @@ from aios.errors import (
     ServiceUnavailableError,
     UnroutableError,
 )
+from aios.models.admission import Admission, SharedAdmission
 from aios.models.attempt_log import AttemptLog
 from aios.models.gate import Caller, Gate
 from aios.naming import attempt_lease, digest, engine_queue, message_id, queue_name, worker_session, workspace_prefix
@@ -255,10 +256,21 @@ class AgentWorker:
                 self._ports.objects, prefix, sleep=self._clock.sleep, turn=self._ports.turns.at(prefix)
             ),
             caller=caller,
-            gate=Gate(log, self._chat(model), caller, self._clock),
+            gate=Gate(log, self._chat(model), caller, self._clock, self._admission(model)),
             clock=self._clock,
             folder=folder / "files",
             committing=lambda: _lift(limit),
+        )
+
+    def _admission(self, model: WorkerModel) -> Admission:
+        return SharedAdmission(
+            self._ports.sessions,
+            self._ports.leases,
+            self._clock,
+            namespace=self._config.namespace,
+            model=model.name,
+            spec=model.spec,
+            say=self._heartbeat.wait,
         )
 
     @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """`aios demo`: what `make demo` shows a stranger. It runs the software team example in a fresh state folder and says
 plainly what of it was real."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from aios.cli.at_hand import models_at_hand
+from aios.cli.init import Models
 from aios.cli.terminal import out, paint, say
 from aios.errors import EnvironmentProblemError
 
@@ -28,12 +31,27 @@ LEGEND = (
 )
 
 
+OWN_TEAM = {
+    Models.SCRIPTED: "a team of your own",
+    Models.CLAUDE: "a team of your own on Claude: your ANTHROPIC_API_KEY is set; this spends a few cents",
+    Models.OLLAMA: "a team of your own on the Ollama that runs here; nothing leaves this machine",
+    Models.LOCAL: "a team of your own on a small model in this process; nothing leaves this machine",
+}
+
+
+def own_team(models: Models) -> tuple[str, str]:
+    """The command that makes and runs a team on what is at hand, and why."""
+    if models is Models.SCRIPTED:
+        return "aios init my-team && aios up my-team", OWN_TEAM[models]
+    return f"aios init my-team --models {models} && aios up my-team --once", OWN_TEAM[models]
+
+
 def _suggest(state: "StateFolder") -> None:
     """What to type now, as it can be typed here."""
     commands = [
         (f"aios logs {PROJECT}/test -C {state.path}", "what the tester was asked, said and did"),
         (f"aios plan {EXAMPLE} --explain", "who would do what, and why nobody else"),
-        ("aios init my-team && aios up my-team", "a team of your own"),
+        own_team(models_at_hand(os.environ)),
     ]
     if shutil.which("aios") is None:
         commands.insert(0, (f"source {Path(sys.executable).with_name('activate')}", "so that `aios` is found"))

@@ -1,7 +1,8 @@
 """The gate: no model call leaves but through here, and none that is recorded leaves again.
 
 In order: the label is within the model's and the member's clearance; a recorded answer is given from the record; a
-call in doubt is counted and retried or parked; CallStarted with the worst case is durable; the provider; CallFinished.
+call in doubt is counted and retried or parked; admission, which waits for limits shared with others; CallStarted with
+the worst case is durable; the provider; CallFinished.
 Refuses to send anything that differs from what the record says was asked.
 """
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from aios.errors import DivergedError, InDoubtError, ModelCallError, PrivacyError
+from aios.models.admission import Admission, AdmitAll, Permit
 from aios.models.attempt_log import AttemptLog
 from aios.models.cost import cost, spelled, worst_case
 from aios.naming import digest
@@ -49,7 +51,11 @@ class Caller:
 class Gate:
     """Calls one model for one attempt."""
 
-    def __init__(self, log: AttemptLog, chat: ChatModel, caller: Caller, clock: Clock) -> None:
+    def __init__(
+        self, log: AttemptLog, chat: ChatModel, caller: Caller, clock: Clock, admission: Admission | None = None
+    ) -> None:
+        """Without `admission` every call starts at once."""
+        self._admission = admission or AdmitAll()
         self._log = log
         self._chat = chat
         self._caller = caller
@@ -124,13 +130,19 @@ class Gate:
             self._check_doubt(step)
 
     async def _try(self, step: int, request: ChatRequest, asked: str) -> Reply:
-        """One request on the wire between its two records. Raises what the provider raised, once it is recorded."""
+        """One request on the wire, once it may leave. Raises what the provider raised, once it is recorded."""
+        async with self._admission.admitted(request) as permit:
+            return await self._send(step, request, asked, permit)
+
+    async def _send(self, step: int, request: ChatRequest, asked: str, permit: Permit) -> Reply:
+        """The request between its two records."""
         number = len(self._log.calls(step)) + 1
         limit = worst_case(request, self._caller.spec)
         await self._log.append(CallStarted(step=step, number=number, digest=asked, worst_case=limit))
         try:
             reply = await self._chat.chat(replace(request, key=f"{self._caller.key}/{step}/{number}"))
         except ModelCallError as error:
+            permit.failed(error)
             await self._log.append(
                 CallFinished(
                     step=step,
@@ -142,6 +154,7 @@ class Gate:
                 )
             )
             raise
+        permit.answered(reply.usage)
         reply = _distinct(reply, step)
         await self._log.append(
             CallFinished(step=step, number=number, reply=reply, cost=cost(reply.usage, self._caller.spec))
