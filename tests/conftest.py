@@ -20,6 +20,7 @@ from tests.servers.control_plane import ControlPlane
 from tests.servers.lossy import minio_lossy
 from tests.servers.minio import FIXTURE as MINIO_FIXTURE
 from tests.servers.minio import find_or_build_minio, minio, minio_program
+from tests.servers.rabbitmq import rabbitmq
 from tests.servers.redis import redis_server
 from tests.servers.seaweedfs import seaweedfs
 
@@ -29,6 +30,7 @@ __all__ = [
     "minio_lossy",
     "minio_program",
     "pytest_sessionfinish",
+    "rabbitmq",
     "redis_server",
     "seaweedfs",
 ]

@@ -5,11 +5,17 @@ an embedded twin keeps it in that folder, a real server's adapter under a name t
 `server` is the session fixture that runs the server; it says where in the environment, which child processes inherit.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from aios.adapters.object_journal.journal import ObjectJournal
+from aios.adapters.redis.counters import RedisCounters
+from aios.adapters.redis.leases import RedisLeases
+from aios.adapters.redis.sessions import RedisSessions
+from aios.adapters.s3.buckets import S3Buckets
 from aios.embedded.broker import SqliteBroker
 from aios.embedded.counters import SqliteCounters
 from aios.embedded.journal import SqliteJournal
@@ -28,6 +34,12 @@ from aios.ports.object_store import BucketAdmin, ObjectStore
 from aios.ports.resources import Resources
 from aios.ports.sessions import Sessions
 from aios.spec.base import Ref
+from tests.contract.rabbitmq import RabbitClient
+from tests.servers.lossy import VARIABLE as LOSSY
+from tests.servers.minio import VARIABLE as MINIO
+from tests.servers.redis import VARIABLE as REDIS
+from tests.servers.s3 import made_bucket
+from tests.servers.seaweedfs import VARIABLE as SEAWEEDFS
 
 
 class Closable(Protocol):
@@ -85,26 +97,52 @@ def name_of(place: Path) -> str:
     return digest(str(place))[:12]
 
 
+def _journal_on(objects: ObjectsClient) -> ObjectJournal:
+    return ObjectJournal(objects, close=objects.close)
+
+
+def _own(variable: str, place: Path) -> str:
+    """An S3 server's URL with a prefix for this place's buckets."""
+    return f"{os.environ[variable]}?prefix={name_of(place)}-"
+
+
 JOURNALS: tuple[Implementation[JournalClient], ...] = (
     Implementation("sqlite", lambda place: SqliteJournal(place / "journal.db")),
+    Implementation("object-folder", lambda place: _journal_on(FolderObjects(place / "journal"))),
+    Implementation("minio", lambda place: _journal_on(made_bucket(os.environ[MINIO], name_of(place))), "minio"),
+    Implementation(
+        "minio-lossy", lambda place: _journal_on(made_bucket(os.environ[LOSSY], name_of(place))), "minio_lossy"
+    ),
+    Implementation(
+        "seaweedfs", lambda place: _journal_on(made_bucket(os.environ[SEAWEEDFS], name_of(place))), "seaweedfs"
+    ),
 )
 BROKERS: tuple[Implementation[BrokerClient], ...] = (
     Implementation("sqlite", lambda place: SqliteBroker(place / "broker.db", delivery_limit=5, frozen_after=2.0)),
+    Implementation("rabbitmq", lambda place: RabbitClient(place, delivery_limit=5), "rabbitmq"),
 )
 OBJECT_STORES: tuple[Implementation[ObjectsClient], ...] = (
     Implementation("folder", lambda place: FolderObjects(place / "objects" / "bucket")),
+    Implementation("minio", lambda place: made_bucket(os.environ[MINIO], name_of(place)), "minio"),
+    Implementation("minio-lossy", lambda place: made_bucket(os.environ[LOSSY], name_of(place)), "minio_lossy"),
+    Implementation("seaweedfs", lambda place: made_bucket(os.environ[SEAWEEDFS], name_of(place)), "seaweedfs"),
 )
 BUCKETS: tuple[Implementation[BucketsClient], ...] = (
     Implementation("folder", lambda place: FolderBuckets(place / "objects")),
+    Implementation("minio", lambda place: S3Buckets(_own(MINIO, place)), "minio"),
+    Implementation("seaweedfs", lambda place: S3Buckets(_own(SEAWEEDFS, place)), "seaweedfs"),
 )
 SESSIONS: tuple[Implementation[SessionsClient], ...] = (
     Implementation("sqlite", lambda place: SqliteSessions(place / "sessions.db")),
+    Implementation("redis", lambda place: RedisSessions(os.environ[REDIS], name_of(place)), "redis_server"),
 )
 LEASES: tuple[Implementation[LeasesClient], ...] = (
     Implementation("sqlite", lambda place: SqliteLeases(place / "leases.db")),
+    Implementation("redis", lambda place: RedisLeases(os.environ[REDIS], name_of(place)), "redis_server"),
 )
 COUNTERS: tuple[Implementation[CountersClient], ...] = (
     Implementation("sqlite", lambda place: SqliteCounters(place / "counters.db")),
+    Implementation("redis", lambda place: RedisCounters(os.environ[REDIS], name_of(place)), "redis_server"),
 )
 KNOWLEDGE: tuple[Implementation[KnowledgeClient], ...] = (
     Implementation("qdrant-local", lambda place: QdrantKnowledge(place / "knowledge")),

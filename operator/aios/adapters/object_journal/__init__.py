@@ -1,0 +1,1 @@
+"""The Journal on any object store: one create-only object an append."""

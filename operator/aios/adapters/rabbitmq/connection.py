@@ -1,0 +1,81 @@
+"""Connections to one RabbitMQ server: made when they are needed, thrown away when they are lost, never shared between
+publishing and consuming, so that a broker that blocks publishers cannot keep an acknowledgement from arriving.
+
+`aiormq` is the protocol engine below aio-pika; its callers here want no reconnecting behind their backs, since what
+was under way when a connection was lost must be known to be in doubt.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import aiormq
+from aiormq.channel import Channel
+from aiormq.connection import Connection
+from yarl import URL
+
+from aios.errors import ServiceUnavailableError
+
+CONNECT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 15
+"""The server gives up a client after two of them in silence."""
+
+
+class RabbitServer:
+    """One connection of each event loop to the server."""
+
+    def __init__(self, url: str, *, purpose: str, heartbeat: int = HEARTBEAT_SECONDS) -> None:
+        """`amqp[s]://USER:PASSWORD@HOST:PORT/VHOST[?cafile=FILE]`; `purpose` names the connection to the server."""
+        parts = urlsplit(url)
+        self.address = f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
+        self._url = URL(url).update_query({"heartbeat": str(heartbeat), "name": f"aios {purpose}"})
+        self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connection] = WeakKeyDictionary()
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    async def channel(self, *, confirms: bool = False) -> Channel:
+        """A new channel. Raises ServiceUnavailableError."""
+        with self.translated():
+            connection = await self._connection()
+            async with asyncio.timeout(CONNECT_SECONDS):
+                made = await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
+        assert isinstance(made, Channel)  # declared as its abstract base, which lacks what publishing needs
+        return made
+
+    async def close(self) -> None:
+        """End this event loop's connection."""
+        connection = self._connections.pop(asyncio.get_running_loop(), None)
+        if connection is not None:
+            await connection.close()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Say in our words that the server does not answer, or not as it should."""
+        try:
+            yield
+        except aiormq.exceptions.ProbableAuthenticationError as error:
+            raise ServiceUnavailableError(
+                f"RabbitMQ at {self.address} refuses the user, password or vhost in AIOS_BROKER_URL: correct them"
+            ) from error
+        except TimeoutError as error:
+            raise ServiceUnavailableError(f"RabbitMQ at {self.address} did not answer in time") from error
+        except (aiormq.exceptions.AMQPError, OSError, RuntimeError, asyncio.InvalidStateError) as error:
+            # RuntimeError and InvalidStateError are what aiormq raises on a connection or channel that is gone.
+            raise ServiceUnavailableError(f"RabbitMQ at {self.address}: {_told(error)}") from error
+
+    async def _connection(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        async with self._locks.setdefault(loop, asyncio.Lock()):
+            connection = self._connections.get(loop)
+            if connection is None or connection.is_closed:
+                connection = Connection(self._url)
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await connection.connect()
+                self._connections[loop] = connection
+            return connection
+
+
+def _told(error: BaseException) -> str:
+    words = [str(word) for word in getattr(error, "args", ()) if word]
+    return " ".join(words) or type(error).__name__

@@ -1,0 +1,83 @@
+"""Publishing with confirms, many in flight. What is not confirmed was not published, as far as anybody knows.
+
+Each exchange has a channel of its own: a missing exchange closes the channel, and must not take other teams' bells
+with it.
+"""
+
+import asyncio
+import uuid
+
+import aiormq
+from aiormq.channel import Channel
+from pamqp.commands import Basic
+
+from aios.adapters.rabbitmq.connection import RabbitServer
+from aios.adapters.rabbitmq.doorbells import to_bytes
+from aios.adapters.rabbitmq.layout import exchange_of
+from aios.errors import ServiceUnavailableError, UnroutableError
+from aios.ports.broker import Message
+
+CONFIRM_SECONDS = 10.0
+IN_FLIGHT = 512
+"""Unconfirmed at the same time from one event loop; further ones wait for a confirm."""
+PERSISTENT = 2
+
+
+class Publisher:
+    """For one event loop."""
+
+    def __init__(self, server: RabbitServer) -> None:
+        self._server = server
+        self._channels: dict[str, Channel] = {}
+        self._opening = asyncio.Lock()
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+
+    async def publish(self, queue: str, message: Message) -> None:
+        """Raises UnroutableError when no such queue exists, ServiceUnavailableError when nobody can tell."""
+        body, exchange = to_bytes(message), exchange_of(queue)
+        async with self._room:
+            try:
+                await self._once(exchange, queue, body)
+            except ServiceUnavailableError:
+                # Once more over a new connection: a bell that rings twice harms nothing, a restart is noticed by none.
+                await self._once(exchange, queue, body)
+
+    async def _once(self, exchange: str, queue: str, body: bytes) -> None:
+        channel = await self._channel(exchange)
+        properties = Basic.Properties(delivery_mode=PERSISTENT, message_id=uuid.uuid4().hex)
+        try:
+            with self._server.translated():
+                # `timeout` covers the confirm; without `wait` nobody else waits until our bytes have left.
+                await channel.basic_publish(
+                    body,
+                    exchange=exchange,
+                    routing_key=queue,
+                    properties=properties,
+                    mandatory=True,
+                    timeout=CONFIRM_SECONDS,
+                    wait=False,
+                )
+        except ServiceUnavailableError as error:
+            raise _meaning(error, queue, self._server.address) from error.__cause__
+
+    async def _channel(self, exchange: str) -> Channel:
+        async with self._opening:
+            channel = self._channels.get(exchange)
+            if channel is None or channel.is_closed:
+                channel = self._channels[exchange] = await self._server.channel(confirms=True)
+            return channel
+
+
+def _meaning(error: ServiceUnavailableError, queue: str, address: str) -> Exception:
+    match error.__cause__:
+        case aiormq.exceptions.PublishError() | aiormq.exceptions.ChannelNotFoundEntity():
+            return UnroutableError(f"no queue {queue} at RabbitMQ {address}: is the team whose member it is applied?")
+        case aiormq.exceptions.DeliveryError():
+            return ServiceUnavailableError(f"RabbitMQ at {address} refused a message for {queue}: the queue is full")
+        case TimeoutError():
+            return ServiceUnavailableError(
+                f"RabbitMQ at {address} did not confirm a message for {queue} within {CONFIRM_SECONDS:.0f} s: it "
+                "blocks publishers when memory or disk run low (`rabbitmqctl list_alarms`), or is overloaded"
+            )
+        case _:
+            return error

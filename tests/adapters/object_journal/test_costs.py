@@ -1,0 +1,97 @@
+"""ObjectJournal's costs, counted in requests to the store."""
+
+from aios.adapters.object_journal.journal import ObjectJournal
+from aios.ports.journal import Record, Snapshot
+from tests.adapters.object_journal.stores import CountingObjects, MemoryObjects
+
+
+async def _append(journal: ObjectJournal, stream: str, appends: int) -> None:
+    head = await journal.head(stream)
+    for _ in range(appends):
+        head = await journal.append(stream, head, [Record({})])
+
+
+async def test_append_is_one_create_and_the_first_of_a_stream_two() -> None:
+    store = CountingObjects(MemoryObjects())
+    journal = ObjectJournal(store)
+    await journal.append("s", 0, [Record({})])
+    assert store.taken() == {"create": 2}
+    await journal.append("s", 1, [Record({}), Record({})])
+    await journal.append("s", 3, [Record({})])
+    assert store.taken() == {"create": 2}
+
+
+async def test_a_thousand_appends_cost_little_more_than_a_thousand_creates() -> None:
+    store = CountingObjects(MemoryObjects())
+    await _append(ObjectJournal(store), "s", 1000)
+    taken = store.taken()
+    assert taken.pop("create") == 1001
+    assert sum(taken.values()) < 50
+
+
+async def test_look_at_a_tail_is_one_get() -> None:
+    store = CountingObjects(MemoryObjects())
+    reader = ObjectJournal(store)
+    await _append(ObjectJournal(store), "s", 30)
+    await reader.read("s")
+    store.taken()
+    assert list(await reader.read("s", 30)) == []
+    assert store.taken() == {"get": 1}
+    assert await reader.head("s") == 30
+    assert store.taken() == {"get": 1}
+
+
+async def test_unknown_stream_costs_one_get() -> None:
+    store = CountingObjects(MemoryObjects())
+    journal = ObjectJournal(store)
+    assert await journal.head("none") == 0
+    assert store.taken() == {"get": 1}
+
+
+async def test_late_append_is_refused_without_another_write() -> None:
+    store = CountingObjects(MemoryObjects())
+    journal = ObjectJournal(store)
+    records = [Record({})]
+    await journal.append("s", 0, [Record({})])
+    await journal.append("s", 1, records)
+    store.taken()
+    assert await journal.append("s", 1, records) == 2
+    assert store.taken() == {"get": 1}
+
+
+async def test_listing_the_streams_costs_the_same_however_many_records_they_hold() -> None:
+    costs = []
+    for appends in (100, 3000):
+        store = CountingObjects(MemoryObjects())
+        writer = ObjectJournal(store)
+        for name in ("runs/a", "runs/b", "other/c"):
+            await _append(writer, name, appends)
+        cold = ObjectJournal(store)
+        store.taken()
+        assert [head.seq for head in await cold.streams("runs/")] == [appends, appends]
+        costs.append(sum(store.taken().values()))
+        await cold.streams("runs/")
+        assert store.taken() == {"list": 1, "get": 2}
+    assert max(costs) <= 1 + 2 * 6
+
+
+async def test_reading_the_end_of_a_long_stream_does_not_read_its_beginning() -> None:
+    store = CountingObjects(MemoryObjects())
+    await _append(ObjectJournal(store), "s", 3000)
+    cold = ObjectJournal(store)
+    store.taken()
+    head = await cold.head("s")
+    assert len(await cold.read("s", head - 1)) == 1
+    assert sum(store.taken().values()) < 12
+
+
+async def test_compacting_again_and_again_does_not_grow_dearer() -> None:
+    store = CountingObjects(MemoryObjects())
+    journal = ObjectJournal(store)
+    costs = []
+    for round_ in range(1, 60):
+        await _append(journal, "s", 40)
+        store.taken()
+        await journal.compact(Snapshot("s", 40 * round_, {}))
+        costs.append(sum(store.taken().values()))
+    assert max(costs[5:]) <= 2 * 40 + 60 + 20
