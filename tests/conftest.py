@@ -17,6 +17,7 @@ from tests.loopback_only import loopback_only, pytest_sessionfinish
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.binaries import Program, find_or_build
 from tests.servers.control_plane import ControlPlane
+from tests.servers.llama import llama_server
 from tests.servers.lossy import minio_lossy
 from tests.servers.minio import FIXTURE as MINIO_FIXTURE
 from tests.servers.minio import find_or_build_minio, minio, minio_program
@@ -25,6 +26,7 @@ from tests.servers.redis import redis_server
 from tests.servers.seaweedfs import seaweedfs
 
 __all__ = [
+    "llama_server",
     "loopback_only",
     "minio",
     "minio_lossy",

@@ -53,12 +53,10 @@ def application(upstream: str) -> web.Application:
                     request.transport.abort()
                 raise asyncio.CancelledError
             kept = {name: text for name, text in answer.headers.items() if name.lower() not in _HOP}
+            if request.method == "HEAD":
+                return web.Response(status=answer.status, headers=kept)
             kept.pop("Content-Length", None)
-            length = answer.headers.get("Content-Length")
-            response = web.Response(status=answer.status, body=data, headers=kept)
-            if request.method == "HEAD" and length:
-                response.content_length = int(length)
-            return response
+            return web.Response(status=answer.status, body=data, headers=kept)
 
     made = web.Application(client_max_size=64 * 2**20)
     made.router.add_route("*", "/{anything:.*}", handle)

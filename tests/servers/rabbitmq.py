@@ -1,9 +1,12 @@
 """A RabbitMQ node on loopback, with an epmd, a cookie and data of its own: Debian's `rabbitmq-server`."""
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
+import signal
+import subprocess
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -78,9 +81,22 @@ class RabbitProcess:
     def start(self) -> None:
         self.process = self._start()
 
+    def kill(self) -> None:
+        """SIGKILL to the whole node: the server's script runs it as a child."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.stop()
+
     def stop(self) -> None:
         self.process.stop()
+        self.kill()
         self._epmd.stop()
+
+    def control(self, *words: str) -> None:
+        """`rabbitmqctl WORDS` on this node."""
+        subprocess.run(
+            [self._scripts / "rabbitmqctl", *words], env=self._environment, check=True, capture_output=True, timeout=60
+        )
 
     def _start_epmd(self) -> ServerProcess:
         """The node would start one that outlives it."""

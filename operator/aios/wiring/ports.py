@@ -112,7 +112,7 @@ def open_work_ports(state: StateFolder | None, services: Services, instrument: I
         buckets = _buckets(state, services.objects)
         sessions, leases, counters, vanishing_parts = _vanishing(state, services)
         knowledge, knowledge_parts = _knowledge(state, services)
-        journal, prepare, journal_parts = _journal(state, services)
+        journal, prepare, journal_parts = _journal(state, services, instrument)
     stores: dict[str, ObjectStore] = {}
 
     def objects(bucket: str) -> ObjectStore:
@@ -170,7 +170,7 @@ def _buckets(state: StateFolder | None, url: str) -> _Buckets:
 
 
 def _journal(
-    state: StateFolder | None, services: Services
+    state: StateFolder | None, services: Services, instrument: Instrument
 ) -> tuple[Journal, Callable[[], Awaitable[None]], tuple[_Closes, ...]]:
     if services.journal:
         from aios.adapters.object_journal.journal import ObjectJournal
@@ -178,7 +178,8 @@ def _journal(
 
         buckets = S3Buckets(services.journal)
         objects = buckets.bucket(JOURNAL_BUCKET)
-        return ObjectJournal(objects), partial(buckets.ensure_bucket, JOURNAL_BUCKET), (buckets,)
+        admin: BucketAdmin = instrument("journal_bucket", buckets)
+        return ObjectJournal(objects), partial(admin.ensure_bucket, JOURNAL_BUCKET), (buckets,)
     embedded = SqliteJournal(_folder(state).journal)
     return embedded, _nothing, (embedded,)
 

@@ -19,6 +19,8 @@ from yarl import URL
 from aios.errors import ServiceUnavailableError
 
 CONNECT_SECONDS = 5.0
+FAIL_FAST_SECONDS = 0.5
+"""For how long an attempt to connect that failed speaks for all who ask."""
 HEARTBEAT_SECONDS = 15
 """The server gives up a client after two of them in silence."""
 
@@ -32,6 +34,7 @@ class RabbitServer:
         self.address = f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
         self._url = URL(url).update_query({"heartbeat": str(heartbeat), "name": f"aios {purpose}"})
         self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connection] = WeakKeyDictionary()
+        self._failure: tuple[Exception | None, float] = None, 0.0
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def channel(self, *, confirms: bool = False) -> Channel:
@@ -54,6 +57,12 @@ class RabbitServer:
         """Say in our words that the server does not answer, or not as it should."""
         try:
             yield
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled us: the library rejects its futures so when a connection is lost.
+            raise ServiceUnavailableError(f"the connection to RabbitMQ at {self.address} was lost") from error
         except aiormq.exceptions.ProbableAuthenticationError as error:
             raise ServiceUnavailableError(
                 f"RabbitMQ at {self.address} refuses the user, password or vhost in AIOS_BROKER_URL: correct them"
@@ -68,11 +77,18 @@ class RabbitServer:
         loop = asyncio.get_running_loop()
         async with self._locks.setdefault(loop, asyncio.Lock()):
             connection = self._connections.get(loop)
-            if connection is None or connection.is_closed:
-                connection = Connection(self._url)
+            if connection is not None and not connection.is_closed:
+                return connection
+            failed, at = self._failure
+            if failed is not None and loop.time() - at < FAIL_FAST_SECONDS:
+                raise failed  # whoever waited for the same attempt need not repeat it
+            self._connections[loop] = connection = Connection(self._url)
+            try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await connection.connect()
-                self._connections[loop] = connection
+            except (aiormq.exceptions.AMQPError, OSError, RuntimeError) as error:
+                self._failure = error, loop.time()
+                raise
             return connection
 
 

@@ -31,6 +31,8 @@ GRACE_SECONDS = 0.02
 """For how long a consumer, or a message that came too late for its call, waits for another call."""
 _GONE = (aiormq.exceptions.AMQPError, OSError, RuntimeError, asyncio.InvalidStateError)
 """What the library raises on a channel that is closed or closing."""
+LEAVE_SECONDS = 5.0
+"""A server that does not answer gives back what was held once it notices that the connection is gone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -98,12 +100,13 @@ class Consumer:
         self._end()
         if self._timer is not None:
             self._timer.cancel()
-        for task in set(self._work):
-            await asyncio.wait({task})
         try:
-            await self._give_back()
-            await self._channel.close()
-        except _GONE as error:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                if self._work:
+                    await asyncio.wait(set(self._work))
+                await self._give_back()
+                await self._channel.close()
+        except (*_GONE, TimeoutError) as error:
             log.debug("left %s without a word: %s", self._queue, error)  # the server gives back what a dead one held
 
     async def settle(self, taken: _Taken, *, requeue: bool | None = None) -> None:
@@ -222,7 +225,7 @@ class Consumer:
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._work.discard(task)
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, _GONE):
+        if task.cancelled() or isinstance(error, _GONE):  # nobody but the library cancels it, when the channel is gone
             log.info("the place at %s is lost: %s", self._queue, error)
             self._end()
         elif error is not None:

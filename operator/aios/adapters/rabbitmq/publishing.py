@@ -38,7 +38,9 @@ class Publisher:
         async with self._room:
             try:
                 await self._once(exchange, queue, body)
-            except ServiceUnavailableError:
+            except ServiceUnavailableError as error:
+                if isinstance(error.__cause__, TimeoutError):
+                    raise  # it has waited long enough, and who blocks publishers goes on doing so
                 # Once more over a new connection: a bell that rings twice harms nothing, a restart is noticed by none.
                 await self._once(exchange, queue, body)
 

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from aios.adapters.s3.address import S3Address
-from aios.adapters.s3.dialect import Dialect
+from aios.adapters.s3.dialect import Dialects
 from aios.adapters.s3.objects import S3Objects
 from aios.adapters.s3.transport import CONNECT_SECONDS, SILENCE_SECONDS, S3Transport
 from aios.errors import EnvironmentProblemError, ServiceUnavailableError
@@ -43,7 +43,7 @@ class S3Buckets:
         address = S3Address.parse(url)
         self._prefix = address.prefix
         self._transport = S3Transport(address)
-        self._dialects: dict[str, Dialect] = {}
+        self._dialects = Dialects()
         self._client = Minio(
             address.host,
             address.access_key,

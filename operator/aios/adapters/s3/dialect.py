@@ -2,14 +2,17 @@
 headers without a word (an unconditional write in their place would lose other people's data).
 """
 
+import asyncio
 import uuid
 from enum import StrEnum
+from weakref import WeakKeyDictionary
 
-from aios.adapters.s3.refusals import refused
-from aios.adapters.s3.transport import S3Transport
+from aios.adapters.s3.refusals import is_passing, refused
+from aios.adapters.s3.transport import Answer, S3Transport, UnansweredError
 from aios.errors import EnvironmentProblemError
 
 SCRATCH = "aios-dialect/"
+TRIES, PAUSE = 4, 0.1
 STORES = "MinIO, SeaweedFS 4, Ceph RGW 16, Garage 2, AWS S3, Cloudflare R2"
 
 
@@ -24,8 +27,25 @@ class Dialect(StrEnum):
         return f'"{etag}"' if self is Dialect.QUOTED else etag
 
 
+class Dialects:
+    """What was found out, by server; asked by one at a time, since everybody else wants the same answer."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Dialect] = {}
+        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    async def of(self, transport: S3Transport, bucket: str) -> Dialect:
+        """As `find_dialect`, once a process."""
+        server = str(transport.address)
+        async with self._asking.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if server not in self._found:
+                self._found[server] = await find_dialect(transport, bucket)
+            return self._found[server]
+
+
 async def find_dialect(transport: S3Transport, bucket: str) -> Dialect:
-    """Try a scratch object in `bucket`. Raises EnvironmentProblemError when the server has no conditional writes."""
+    """Try a scratch object in `bucket`. Raises EnvironmentProblemError when the server has no conditional writes,
+    NotFoundError when there is no such bucket, ServiceUnavailableError when the server does not answer."""
     path = f"/{bucket}/{SCRATCH}{uuid.uuid4().hex}"
     try:
         await _require_create(transport, path, bucket)
@@ -41,11 +61,10 @@ async def find_dialect(transport: S3Transport, bucket: str) -> Dialect:
 
 
 async def _require_create(transport: S3Transport, path: str, bucket: str) -> None:
-    only_new = {"If-None-Match": "*"}
-    first = await transport.send("PUT", path, headers=only_new, body=b"first")
+    first = await _put(transport, path, {"If-None-Match": "*"}, b"first")
     if first.status != 200:
         raise refused(first, transport.address, transport.address.access_key, bucket)
-    second = await transport.send("PUT", path, headers=only_new, body=b"second")
+    second = await _put(transport, path, {"If-None-Match": "*"}, b"second")
     if second.status != 412:
         raise EnvironmentProblemError(
             f"the object store at {transport.address} ignores If-None-Match (it answered {second.status} to a second "
@@ -56,8 +75,24 @@ async def _require_create(transport: S3Transport, path: str, bucket: str) -> Non
 async def _honours(transport: S3Transport, path: str, dialect: Dialect) -> bool:
     """Whether the right etag is let through and a wrong one is not."""
     now = await transport.send("GET", path)
-    wrong = dialect.match("0" * 32)
-    if (await transport.send("PUT", path, headers={"If-Match": wrong}, body=b"wrong")).status != 412:
+    if (await _put(transport, path, {"If-Match": dialect.match("0" * 32)}, b"wrong")).status != 412:
         return False
-    right = await transport.send("PUT", path, headers={"If-Match": dialect.match(now.etag)}, body=now.body + b"!")
+    right = await _put(transport, path, {"If-Match": dialect.match(now.etag)}, dialect.encode())
     return right.status == 200
+
+
+async def _put(transport: S3Transport, path: str, condition: dict[str, str], body: bytes) -> Answer:
+    """A put whose reply may be lost: then what is there tells what became of it."""
+    for number in range(1, TRIES + 1):
+        try:
+            answer = await transport.send("PUT", path, headers=condition, body=body)
+            if not is_passing(answer) or number == TRIES:
+                return answer
+        except UnansweredError:
+            if number == TRIES:
+                raise
+        await asyncio.sleep(PAUSE * number)
+        found = await transport.send("GET", path)
+        if found.status == 200 and found.body == body:
+            return found
+    raise AssertionError("the last try returns or raises")

