@@ -114,7 +114,7 @@ def test_services_that_come_late_are_waited_for_with_a_reason(tmp_path: Path, mi
             os.kill(server.process.pid, signal.SIGKILL)
             server.process.stop()
         with running(log, services, "up", EXAMPLE, "--once", "-C", tmp_path / ".aios") as process:
-            for server, name in ((minio, "object store"), (redis, "Redis"), (rabbit, "RabbitMQ")):
+            for server, name in ((minio, "object store"), (rabbit, "RabbitMQ"), (redis, "Redis")):
                 until(lambda name=name: name in log.read_text(), f"a line about {name}: {log}")  # type: ignore[misc]
                 server.start()
             assert process.wait(timeout=90) == 0, log.read_text()

@@ -82,13 +82,14 @@ class RabbitServer:
             failed, at = self._failure
             if failed is not None and loop.time() - at < FAIL_FAST_SECONDS:
                 raise failed  # whoever waited for the same attempt need not repeat it
-            self._connections[loop] = connection = Connection(self._url)
+            connection = Connection(self._url)
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await connection.connect()
             except (aiormq.exceptions.AMQPError, OSError, RuntimeError) as error:
                 self._failure = error, loop.time()
                 raise
+            self._connections[loop] = connection
             return connection
 
 

@@ -43,6 +43,8 @@ class _Taken:
     tag: int
     message: Message
     redelivered: bool
+    dismissed: bool
+    """Its consumer was being cancelled while it came: the server will push nothing to it any more."""
     since: float = 0.0
     """When it came too late, or was acknowledged: the loop's clock."""
     settled: bool = False
@@ -137,7 +139,8 @@ class Consumer:
         """Have as many consumers without a message as calls that wait."""
         while len(self._armed) < len(self._waiting) and self._held:
             taken = self._held.popleft()
-            self._armed[taken.consumer] = None
+            if not taken.dismissed:
+                self._armed[taken.consumer] = None
             self._begin(self._acknowledge(taken))
         for _ in range(len(self._waiting) - len(self._armed)):
             name = uuid.uuid4().hex
@@ -150,13 +153,15 @@ class Consumer:
     async def _came(self, delivered: DeliveredMessage) -> None:
         how = delivered.delivery
         assert isinstance(how, Basic.Deliver)  # what comes to a consumer was delivered
+        consumer = str(how.consumer_tag)
         taken = _Taken(
-            consumer=str(how.consumer_tag),
+            consumer=consumer,
             tag=int(how.delivery_tag or 0),
             message=from_bytes(delivered.body),
             redelivered=bool(how.redelivered),
+            dismissed=consumer not in self._armed,
         )
-        self._armed.pop(taken.consumer, None)
+        self._armed.pop(consumer, None)
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():

@@ -1,5 +1,6 @@
-"""A page of ListObjectsV2."""
+"""A page of ListObjectsV2, and the etags of ListObjectVersions."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
@@ -11,6 +12,14 @@ class Page:
 
     names: tuple[str, ...]
     token: str
+
+
+_ETAG = re.compile(rb"<ETag>(?:&quot;|&#34;|\")?([^<&\"]*)(?:&quot;|&#34;|\")?</ETag>")
+
+
+def read_etags(document: bytes) -> tuple[str, ...]:
+    """Every etag in it, without quotes."""
+    return tuple(found.decode() for found in _ETAG.findall(document))
 
 
 def read_page(document: bytes) -> Page:

@@ -6,13 +6,14 @@ servers differ in whether a multipart upload honours conditions.
 """
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aios.adapters.s3.dialect import Dialect, Dialects
 from aios.adapters.s3.keys import require_key, to_key, to_name, to_prefix
-from aios.adapters.s3.listing import read_page
+from aios.adapters.s3.listing import read_etags, read_page
 from aios.adapters.s3.parts import PART, get_rest, put_in_parts
 from aios.adapters.s3.refusals import code_of, is_passing, no_bucket, refused
 from aios.adapters.s3.transport import Answer, S3Transport, UnansweredError
@@ -129,7 +130,17 @@ class S3Objects:
             return found.etag
         if unchanged is not None and found.etag == unchanged:
             return ""
+        ours = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if ours in await self._versions(key):
+            return ours  # it was written, and replaced by somebody else since
         raise PreconditionError(f"{self._bucket}/{key} was written by somebody else meanwhile")
+
+    async def _versions(self, key: str) -> tuple[str, ...]:
+        """The etags of the latest versions of an object, where the bucket keeps them: those of ours are MD5 digests,
+        since conditional writes go up in one piece."""
+        query = {"versions": "", "prefix": to_name(key), "encoding-type": "url"}
+        answer = await self._send("GET", f"/{self._bucket}", query=query, allowed={400, 404, 501})
+        return read_etags(answer.body) if answer.status == 200 else ()
 
     async def _send(
         self,
