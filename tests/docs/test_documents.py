@@ -36,7 +36,7 @@ def commands(block: str) -> list[str]:
 
 def targets() -> set[str]:
     """What `make` knows."""
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def executed() -> list[tuple[Path, str]]:

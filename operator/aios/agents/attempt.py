@@ -90,6 +90,7 @@ class Attempt:
                 "task": task.name,
                 "attempt": str(means.assignment.bell.attempt),
                 "turn": str(step),
+                "outputs": "\n".join(task.outputs),
             },
         )
         await means.gate.call(step, request, label(self.log.events, step))

@@ -1,0 +1,63 @@
+"""What `aios doctor` learns of a daemon, and vectors for the memory's search."""
+
+from collections.abc import Callable
+
+import pytest
+
+from aios.adapters.ollama.embedder import OllamaEmbedder
+from aios.adapters.ollama.probe import probe
+from aios.errors import EnvironmentProblemError, ModelCallError, ServiceUnavailableError
+from aios.spec.model import ModelSpec
+from tests.adapters.ollama.conftest import KEY, key
+from tests.servers.model_stub import ModelStub
+from tests.servers.ollama_dialect import PULLED, OllamaDialect
+from tests.servers.process import free_ports
+
+
+async def test_a_daemon_is_named_with_version_latency_and_what_the_model_can(
+    daemon: ModelStub, spec: Callable[..., ModelSpec]
+) -> None:
+    found = await probe(spec(), key)
+    assert (found.service, found.version, found.problems) == ("Ollama", "0.40.12", ())
+    assert "qwen3:8b is there" in found.details
+    assert found.milliseconds > 0
+    assert {asked.headers["authorization"] for asked in daemon.requests} == {f"Bearer {KEY}"}
+
+
+async def test_a_model_that_is_not_there_is_a_problem_and_is_not_pulled(
+    daemon: ModelStub, spec: Callable[..., ModelSpec]
+) -> None:
+    (problem,) = (await probe(spec(model="new"), key)).problems
+    assert "`ollama pull new`" in problem
+    assert "/api/pull" not in [asked.path for asked in daemon.requests]
+
+
+async def test_what_the_model_cannot_do_is_a_problem(dialect: OllamaDialect, spec: Callable[..., ModelSpec]) -> None:
+    dialect.capabilities = ["completion"]
+    window, tools = (await probe(spec(context_window=100_000), key)).problems
+    assert "100,000" in window
+    assert "cannot use tools" in tools
+
+
+async def test_a_daemon_that_is_not_there_is_an_error_that_says_what_to_do(spec: Callable[..., ModelSpec]) -> None:
+    (port,) = free_ports(1)
+    with pytest.raises(ModelCallError, match="ollama serve"):
+        await probe(spec(endpoint=f"http://127.0.0.1:{port}"), key)
+
+
+async def test_texts_become_vectors_in_order_by_a_model_that_is_pulled_first(
+    daemon: ModelStub, dialect: OllamaDialect, spec: Callable[..., ModelSpec]
+) -> None:
+    dialect.library["nomic-embed-text"] = PULLED
+    embedder = OllamaEmbedder(spec(model="nomic-embed-text"), key)
+    assert await embedder.embed(["a", "bcd"]) == [[1.0, 1.0], [3.0, 1.0]]
+    assert await embedder.embed([]) == []
+    assert [asked.path for asked in daemon.requests] == ["/api/show", "/api/pull", "/api/embed"]
+
+
+async def test_an_embedder_without_its_daemon_or_model_says_so(spec: Callable[..., ModelSpec]) -> None:
+    (port,) = free_ports(1)
+    with pytest.raises(ServiceUnavailableError, match="nothing answers"):
+        await OllamaEmbedder(spec(endpoint=f"http://127.0.0.1:{port}"), key).embed(["a"])
+    with pytest.raises(EnvironmentProblemError, match="cannot pull unknown"):
+        await OllamaEmbedder(spec(model="unknown"), key).embed(["a"])
