@@ -21,6 +21,7 @@ from tests.servers.llama import llama_server
 from tests.servers.lossy import minio_lossy
 from tests.servers.minio import FIXTURE as MINIO_FIXTURE
 from tests.servers.minio import find_or_build_minio, minio, minio_program
+from tests.servers.qdrant import qdrant_server
 from tests.servers.rabbitmq import rabbitmq
 from tests.servers.redis import redis_server
 from tests.servers.seaweedfs import seaweedfs
@@ -32,6 +33,7 @@ __all__ = [
     "minio_lossy",
     "minio_program",
     "pytest_sessionfinish",
+    "qdrant_server",
     "rabbitmq",
     "redis_server",
     "seaweedfs",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from aios.adapters.object_journal.journal import ObjectJournal
+from aios.adapters.qdrant.knowledge import QdrantServerKnowledge
 from aios.adapters.redis.counters import RedisCounters
 from aios.adapters.redis.leases import RedisLeases
 from aios.adapters.redis.sessions import RedisSessions
@@ -37,6 +38,7 @@ from aios.spec.base import Ref
 from tests.contract.rabbitmq import RabbitClient
 from tests.servers.lossy import VARIABLE as LOSSY
 from tests.servers.minio import VARIABLE as MINIO
+from tests.servers.qdrant import VARIABLE as QDRANT
 from tests.servers.redis import VARIABLE as REDIS
 from tests.servers.s3 import made_bucket
 from tests.servers.seaweedfs import VARIABLE as SEAWEEDFS
@@ -146,6 +148,7 @@ COUNTERS: tuple[Implementation[CountersClient], ...] = (
 )
 KNOWLEDGE: tuple[Implementation[KnowledgeClient], ...] = (
     Implementation("qdrant-local", lambda place: QdrantKnowledge(place / "knowledge")),
+    Implementation("qdrant", lambda place: QdrantServerKnowledge(os.environ[QDRANT], name_of(place)), "qdrant_server"),
 )
 RESOURCES: tuple[Implementation[ResourcesClient], ...] = (
     Implementation("sqlite", lambda place: SqliteResources(place / "resources.db")),

@@ -30,8 +30,15 @@ class ServerProcess:
     """A running server. Start it in a thread that lives as long as it shall: the kernel counts that as parent."""
 
     def __init__(
-        self, program: Path, arguments: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+        self,
+        program: Path,
+        arguments: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
+        """`folder`: where it runs, and leaves what it dumps when it crashes."""
         self.name = program.name
         self.log = log
         command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), str(program), *arguments]
@@ -43,6 +50,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 env=None if environment is None else dict(environment),
                 start_new_session=True,
+                cwd=folder,
             )
 
     @property

@@ -108,7 +108,11 @@ class RabbitProcess:
 
     def _start(self) -> ServerProcess:
         process = ServerProcess(
-            self._scripts / "rabbitmq-server", [], log=self._folder / "rabbitmq.log", environment=self._environment
+            self._scripts / "rabbitmq-server",
+            [],
+            log=self._folder / "rabbitmq.log",
+            environment=self._environment,
+            folder=self._folder,
         )
         eventually(self._is_up, what=f"RabbitMQ: {self._folder / 'rabbitmq.log'}", within_seconds=START_SECONDS)
         return process

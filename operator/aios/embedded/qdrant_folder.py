@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aios.embedded.file_lock import locked, try_lock, wait_for_lock
 from aios.errors import MissingExtraError
+from aios.memories.points import VECTOR
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 COLLECTION = "memories"
-VECTOR = "terms"
 PATIENCE_SECONDS = 30.0
 """How long to wait for other processes, each of which may be importing Qdrant and reading all points."""
 LOOK_SECONDS = 0.05

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aios.embedded.terms import document_weights, query_weights, term_id, terms
+from aios.memories.terms import document_weights, query_weights, term_id, terms
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""The way to one Qdrant server, from any event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from weakref import WeakKeyDictionary
+
+from aios.errors import MissingExtraError, ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
+
+SECONDS = 10
+"""For any one request."""
+PORT = 6333
+
+
+class QdrantServer:
+    """Clients of one URL, one for each event loop."""
+
+    def __init__(self, url: str) -> None:
+        """`http[s]://[:API-KEY@]HOST[:PORT]`."""
+        parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        self._key = unquote(parts.password) if parts.password else None
+        self.address = f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else PORT)}"
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncQdrantClient] = WeakKeyDictionary()
+
+    @asynccontextmanager
+    async def asked(self) -> AsyncIterator["AsyncQdrantClient"]:
+        """The client of this event loop. What the server refuses or does not answer is ServiceUnavailableError."""
+        client = self._client()
+        from httpx import HTTPError
+        from qdrant_client.common.client_exceptions import QdrantException
+        from qdrant_client.http.exceptions import ApiException
+
+        try:
+            yield client
+        except (ApiException, QdrantException, HTTPError, OSError) as error:
+            status = getattr(error, "status_code", None)
+            if status in {401, 403}:
+                raise ServiceUnavailableError(
+                    f"Qdrant at {self.address} refuses the API key in AIOS_KNOWLEDGE_URL: http://:API-KEY@HOST:PORT"
+                ) from error
+            told = str(error).strip().partition("\n")[0][:300] or type(error).__name__
+            raise ServiceUnavailableError(f"Qdrant at {self.address}: {told}") from error
+
+    async def close(self) -> None:
+        """End the connections of this event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+    def _client(self) -> "AsyncQdrantClient":
+        try:
+            from qdrant_client import AsyncQdrantClient
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("memory", "what agents remember (the tool Memory)") from error
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            client = self._clients[loop] = AsyncQdrantClient(
+                url=self.address, api_key=self._key, timeout=SECONDS, check_compatibility=False
+            )
+        return client

@@ -1,0 +1,50 @@
+"""What reaches a Qdrant server: never a search without who asks and how far they are cleared."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from aios.adapters.qdrant.knowledge import QdrantServerKnowledge
+from aios.adapters.qdrant.probe import probe
+from aios.errors import ServiceUnavailableError
+from aios.ports.knowledge import Memory
+from aios.spec.vocabulary import Privacy
+from tests.servers.qdrant import KEY, VARIABLE, VERSION
+
+
+async def test_every_search_carries_namespace_team_and_clearance(qdrant_server: Path) -> None:
+    knowledge = QdrantServerKnowledge(os.environ[VARIABLE], "filters")
+    await knowledge.remember("default", "web", Memory("the port is 8080", Privacy.RESTRICTED, "x"))
+    before = len(qdrant_server.read_text().splitlines()) if qdrant_server.exists() else 0
+    assert await knowledge.search("default", "web", Privacy.INTERNAL, "which port") == []
+    assert len(await knowledge.search("default", "web", Privacy.RESTRICTED, "which port")) == 1
+    asked = [json.loads(line)["filter"]["must"] for line in qdrant_server.read_text().splitlines()[before:]]
+    assert [{one["key"] for one in must} for must in asked] == [{"namespace", "team", "privacy"}] * 2
+    assert [must[2]["range"]["lte"] for must in asked] == [Privacy.INTERNAL.rank, Privacy.RESTRICTED.rank]
+    await knowledge.close()
+
+
+async def test_a_wrong_key_is_told_and_no_key_is_shown(qdrant_server: Path) -> None:
+    del qdrant_server
+    knowledge = QdrantServerKnowledge(os.environ[VARIABLE].replace(KEY, "hunter2"), "x")
+    with pytest.raises(ServiceUnavailableError, match="AIOS_KNOWLEDGE_URL") as refused:
+        await knowledge.search("default", "web", Privacy.INTERNAL, "port")
+    assert "hunter2" not in str(refused.value)
+    await knowledge.close()
+
+
+async def test_a_server_that_is_away_is_said_to_be(qdrant_server: Path) -> None:
+    del qdrant_server
+    knowledge = QdrantServerKnowledge("http://127.0.0.1:1", "x")
+    with pytest.raises(ServiceUnavailableError, match=r"Qdrant at http://127\.0\.0\.1:1"):
+        await knowledge.remember("default", "web", Memory("x", Privacy.PUBLIC, "x"))
+    await knowledge.close()
+
+
+async def test_the_probe_tells_version_and_latency(qdrant_server: Path) -> None:
+    del qdrant_server
+    found = await probe(os.environ[VARIABLE])
+    assert (found.service, found.version) == ("Qdrant", VERSION)
+    assert found.milliseconds > 0
