@@ -1,6 +1,7 @@
 """A broker that dies, blocks or loses a connection: nothing that was confirmed is lost, nothing of the work ends."""
 
 import asyncio
+import re
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -164,7 +165,8 @@ async def test_wrong_credentials_are_told_without_being_shown(rabbitmq: RabbitPr
 
 async def _is_registered(folder: Path) -> bool:
     """Whether the node's own list of quorum queues, which it writes a moment later, has ours."""
-    return any(QUEUE.encode() in found.read_bytes() for found in folder.glob("data/*/quorum/*/names.dets"))
+    ours = re.compile(re.escape(QUEUE).encode() + rb"(?!\.dead)")
+    return any(ours.search(found.read_bytes()) for found in folder.glob("data/*/quorum/*/names.dets"))
 
 
 async def _published(broker: RabbitBroker) -> bool:
