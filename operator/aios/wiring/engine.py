@@ -34,6 +34,8 @@ class EngineOptions:
     context: str | None = None
     """kubeconfig context; None: the pod's service account, else the current context."""
     services: Services = field(default_factory=Services)
+    pod: str = ""
+    """The pod this runs in; empty outside one."""
     metrics_port: int = 0
     metrics_address: str = LOOPBACK
     verbose: bool = False
@@ -50,7 +52,8 @@ def run(options: EngineOptions) -> int:
 
 
 async def _run(options: EngineOptions) -> int:
-    if missing := options.services.missing():
+    missing = options.services.missing()
+    if missing and not options.pod:
         raise EnvironmentProblemError(f"an engine needs {', '.join(missing)}; `aios doctor` says what each is")
     stop, ready = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,7 +62,9 @@ async def _run(options: EngineOptions) -> int:
         "engine", __version__, port=options.metrics_port, address=options.metrics_address, ready=ready.is_set
     )
     log.info("probes and metrics on port %d", metrics.port)
-    driving = asyncio.create_task(_drive(options, ready))
+    if missing:  # alive and never ready: a crash loop would say less and cost more
+        log.warning("waiting: this cluster's services are not configured: %s", ", ".join(missing))
+    driving = asyncio.create_task(stop.wait() if missing else _drive(options, ready))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({driving, stopping}, return_when=asyncio.FIRST_COMPLETED)

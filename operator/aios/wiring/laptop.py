@@ -1,7 +1,8 @@
 """Reconciler and engine in one process over one state folder, and, unless workers run elsewhere, the workers too.
 
-Whoever holds the folder's lock runs this; nobody else does, so whatever claims in the folder to run from before is
-dead. What real services hold is shared with others: there leases and heartbeats expire by themselves.
+Whoever holds the folder's lock runs this; nobody else does, so what it ran before is dead, and what that left in the
+folder is removed. Workers that run elsewhere live on, and what real services hold is shared with others: there leases
+and heartbeats expire by themselves.
 """
 
 import asyncio
@@ -155,7 +156,8 @@ async def laptop(
     Raises EnvironmentProblemError when another process drives the folder.
     """
     with state.drive():
-        forget_the_dead(state)
+        if workers is not Workers.ELSEWHERE:
+            forget_the_dead(state)
         ports = open_ports(state, services or Services(), instrument)
         running = Laptop(state, ports, workers=workers, instrument=instrument, clock=clock or SystemClock())
         try:
