@@ -46,8 +46,9 @@ check: $(DEV) ## Lint, format, types, import layers (changes nothing)
 bench: $(DEV) ## Measure start-up, throughput and writes, beside the usual alternatives
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-faults: $(DEV) ## Kill small project and demo around every port call: hours (AIOS_TEST_FAULTS=100: a hundred of each)
+faults: $(DEV) ## Kill around every port call, then 10,000 tasks under 1,000 kills: hours (AIOS_TEST_FAULTS=100: less)
 	@AIOS_TEST_FAULTS=$${AIOS_TEST_FAULTS:-full} $(BIN)/python -m pytest tests/faults tests/agents/test_resume.py $(ARGS)
+	@$(BIN)/python -m tests.faults.battery
 
 crds: $(RUNTIME) ## Write crds/ anew from the Python models
 	@$(BIN)/aios crds

@@ -66,6 +66,9 @@ def engine(
         str | None,
         typer.Option("--context", help="Drive the Projects of this kubeconfig context (in a pod: the default)."),
     ] = None,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Drive the Projects of the current kubeconfig context.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="End when all projects ended; exit 0 if all succeeded.")] = False,
     state: State = None,
     verbose: Verbose = False,
@@ -75,7 +78,7 @@ def engine(
     With PATHs, or a state folder, it follows YAML as `aios up` does and publishes each agent's configuration for the
     workers. On Kubernetes the operator does that, and the engine only drives.
     """
-    if context is not None or (not paths and state is None and "KUBERNETES_SERVICE_HOST" in os.environ):
+    if cluster or context is not None or (not paths and state is None and "KUBERNETES_SERVICE_HOST" in os.environ):
         raise typer.Exit(_drive_cluster(context, verbose=verbose))
     from aios.cli.progress import Progress
     from aios.cli.session import in_loop, prepare
@@ -113,6 +116,7 @@ def _drive_cluster(context: str | None, *, verbose: bool) -> int:
         EngineOptions(
             context=context,
             services=Services.from_settings(settings),
+            pod=settings.pod,
             metrics_port=settings.metrics_port,
             metrics_address=settings.metrics_address,
             verbose=verbose or settings.verbose,

@@ -13,6 +13,7 @@ from aios.adapters.kubernetes.api import Manifest
 from aios.adapters.kubernetes.render import Owner, PodSettings, config_map_name, config_text, render
 from aios.desired.build import build_workers
 from aios.desired.nouns import Worker, WorkerConfig
+from aios.wiring.credentials import MOUNTED
 from tests.desired.building import PRICES, lookup, member, model, team
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -72,6 +73,24 @@ def test_only_who_needs_a_cloud_model_and_never_who_sees_restricted_data_reaches
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert all(rule["to"] for rule in policy["egress"]), "a rule without `to` would allow everything"
     assert policy["podSelector"]["matchLabels"] == manifest("Deployment", worker())["spec"]["selector"]["matchLabels"]
+
+
+def test_a_pod_holds_the_keys_of_its_own_models_and_no_others() -> None:
+    claude = model(
+        "claude",
+        provider="Anthropic",
+        model="claude-x",
+        script=None,
+        prices=PRICES,
+        credentialsSecretRef={"name": "anthropic.keys", "key": "api-key"},
+    )
+    made = build_workers(team(member(models=["claude"]), member("other")), lookup(claude, LOCAL))
+    pods = [manifest("Deployment", one)["spec"]["template"]["spec"] for one in made]
+    secrets = [[found["secret"] for found in pod["volumes"] if "secret" in found] for pod in pods]
+    key = {"key": "api-key", "path": "api-key"}
+    assert secrets == [[{"secretName": "anthropic.keys", "items": [key], "optional": True}], []]
+    mounts = [found["mountPath"] for found in pods[0]["containers"][0]["volumeMounts"]]
+    assert f"{MOUNTED}/anthropic.keys" in mounts, "where the worker looks"
 
 
 def test_a_pod_is_given_time_to_finish_its_task() -> None:

@@ -6,18 +6,22 @@ but their own configuration.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aios.adapters.kubernetes.api import Manifest
 from aios.desired.nouns import Worker, WorkerConfig
-from aios.naming import ANNOTATION_CONFIG_DIGEST, LABEL_TIER, labels
+from aios.naming import ANNOTATION_CONFIG_DIGEST, GROUP, LABEL_TIER, digest, labels
 from aios.spec.vocabulary import Locality, Privacy, seconds
 
 METRICS_PORT = 9464
 CONFIG_FOLDER = "/etc/aios"
 CONFIG_FILE = "worker.json"
+SECRETS_FOLDER = "/var/run/aios/secrets"
+"""A folder a Secret, a file a key; where a worker looks for its models' keys."""
+LABEL_SERVICES = f"{GROUP}/services"
+"""On a namespace: broker, stores and local models are there, and workers may reach them."""
 _USER = 10001
 """The image's user; stated as a number so that the kubelet can verify runAsNonRoot."""
 _SECONDS_TO_STOP = 30
@@ -34,6 +38,8 @@ class PodSettings:
     limits: Mapping[str, str] = field(default_factory=lambda: {"memory": "1Gi"})
     scratch: str = "2Gi"
     """Room for working copies, in the pod's own ephemeral storage."""
+    services: str = "aios-services"
+    """The Secret in the team's namespace whose keys, AIOS_BROKER_URL and the like, name the services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +117,14 @@ def _network_policy(worker: Worker, owner: Owner | None) -> Manifest:
         ],
         "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
     }
-    services: dict[str, Any] = {"to": [{"podSelector": {}}]}
+    neighbours: dict[str, Any] = {"to": [{"podSelector": {}}]}
+    services = {"to": [{"namespaceSelector": {"matchLabels": {LABEL_SERVICES: "true"}}}]}
     # Link-local is left out: cloud providers hand out the node's own credentials there.
     internet = {
         "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}],
         "ports": [{"port": 443, "protocol": "TCP"}],
     }
-    egress = [dns, services, internet] if allows_internet(worker.config) else [dns, services]
+    egress = [dns, neighbours, services, *([internet] if allows_internet(worker.config) else [])]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -169,15 +176,42 @@ def _pod(worker: Worker, settings: PodSettings) -> dict[str, Any]:
             "fsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(settings)],
+        "containers": [_container(worker, settings)],
         "volumes": [
             {"name": "config", "configMap": {"name": config_map_name(worker)}},
             {"name": "scratch", "emptyDir": {"sizeLimit": settings.scratch}},
+            *(
+                {
+                    "name": _volume(secret),
+                    "secret": {
+                        "secretName": secret,
+                        "items": [{"key": key, "path": key} for key in keys],
+                        # Without its key a model says so at its first call; the member's other models work on.
+                        "optional": True,
+                    },
+                }
+                for secret, keys in _credentials(worker.config).items()
+            ),
         ],
     }
 
 
-def _container(settings: PodSettings) -> dict[str, Any]:
+def _credentials(config: WorkerConfig) -> Mapping[str, Sequence[str]]:
+    """The keys, by Secret, that the member's models are called with, and no others. Sorted."""
+    refs = [model.spec.credentials_secret_ref for model in config.models]
+    found: dict[str, set[str]] = {}
+    for ref in refs:
+        if ref is not None:
+            found.setdefault(ref.name, set()).add(ref.key)
+    return {name: sorted(found[name]) for name in sorted(found)}
+
+
+def _volume(secret: str) -> str:
+    """A volume's name is a DNS label; a Secret's may be longer and hold dots."""
+    return f"secret-{digest(secret)[:10]}"
+
+
+def _container(worker: Worker, settings: PodSettings) -> dict[str, Any]:
     return {
         "name": "worker",
         "image": settings.image,
@@ -188,6 +222,8 @@ def _container(settings: PodSettings) -> dict[str, Any]:
             {"name": "AIOS_METRICS_PORT", "value": str(METRICS_PORT)},
             {"name": "AIOS_METRICS_ADDRESS", "value": "0.0.0.0"},
         ],
+        # Optional: a pod without services is alive, not ready, and says which are missing.
+        "envFrom": [{"secretRef": {"name": settings.services, "optional": True}}],
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": "metrics"}, "periodSeconds": 5},
         "livenessProbe": {
@@ -204,6 +240,10 @@ def _container(settings: PodSettings) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
             {"name": "scratch", "mountPath": "/tmp"},
+            *(
+                {"name": _volume(secret), "mountPath": f"{SECRETS_FOLDER}/{secret}", "readOnly": True}
+                for secret in _credentials(worker.config)
+            ),
         ],
     }
 

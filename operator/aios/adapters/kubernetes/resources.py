@@ -109,8 +109,8 @@ class KubernetesResources:
             await record(self._api, about, kind=kind, reason=reason, message=message, now=datetime.now(UTC))
 
     def changes(self) -> AsyncIterator[Ref]:
-        """By list and watch of our kinds and of ConfigMaps, in all namespaces."""
-        return watch_all(self._api, (Kind.CONFIG_MAP, Kind.MODEL, Kind.TEAM, Kind.AGENT, Kind.PROJECT))
+        """By list and watch of our kinds, in all namespaces."""
+        return watch_all(self._api, (Kind.MODEL, Kind.TEAM, Kind.AGENT, Kind.PROJECT))
 
     async def _write(self, ref: Ref, status: Manifest, manager: str) -> bool:
         found = await self._api.get(ref.kind, ref.namespace, ref.name)

@@ -24,6 +24,7 @@ from aios.adapters.s3.dialect import Dialects
 from aios.adapters.s3.objects import S3Objects
 from aios.adapters.s3.transport import CONNECT_SECONDS, SILENCE_SECONDS, S3Transport
 from aios.errors import EnvironmentProblemError, ServiceUnavailableError
+from aios.naming import digest
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ T = TypeVar("T")
 
 KEPT_DAYS = 7
 """How long what was overwritten or deleted in a workspace can be brought back, where the server keeps versions."""
+LONGEST = 63
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TAKEN = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
@@ -59,18 +61,18 @@ class S3Buckets:
 
     def bucket(self, name: str) -> S3Objects:
         """The objects of a bucket, which need not exist yet."""
-        return S3Objects(self._transport, f"{self._prefix}{name}", self._dialects)
+        return S3Objects(self._transport, self._name(name), self._dialects)
 
     async def ensure_bucket(self, bucket: str) -> None:
-        name = f"{self._prefix}{bucket}"
+        name = self._name(bucket)
         if not _NAME.fullmatch(name):
             raise EnvironmentProblemError(
-                f"{name!r} is no name for a bucket (3 to 63 of a-z, 0-9, - and .): use a shorter namespace"
+                f"{name!r} is no name for a bucket (3 to 63 of a-z, 0-9, - and .): change the namespace or the prefix"
             )
         await self._in_thread(lambda: self._ensure(name))
 
     async def delete_bucket(self, bucket: str) -> None:
-        await self._in_thread(lambda: self._delete(f"{self._prefix}{bucket}"))
+        await self._in_thread(lambda: self._delete(self._name(bucket)))
 
     async def buckets(self) -> Sequence[str]:
         found = await self._in_thread(self._client.list_buckets)
@@ -80,6 +82,11 @@ class S3Buckets:
     async def close(self) -> None:
         """End the connections."""
         await self._transport.close()
+
+    def _name(self, bucket: str) -> str:
+        """With the prefix; what is longer than S3 allows ends in a digest of the whole instead."""
+        name = f"{self._prefix}{bucket}"
+        return name if len(name) <= LONGEST else f"{name[: LONGEST - 9].rstrip('-.')}-{digest(name)[:8]}"
 
     def _ensure(self, bucket: str) -> None:
         if self._client.bucket_exists(bucket):

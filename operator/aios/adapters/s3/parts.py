@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Coroutine
+from html import unescape
 from typing import Protocol
 from xml.sax.saxutils import escape
 
@@ -50,7 +51,7 @@ async def put_in_parts(send: Send, path: str, data: bytes) -> str:
         raise
     if b"<Error>" in done.body:  # S3 may answer 200 first and fail then
         raise ServiceUnavailableError(f"the object store could not complete {path}: {done.body[:300]!r}")
-    return _text(done.body, "ETag").replace("&quot;", "").strip('"')
+    return unescape(_text(done.body, "ETag")).strip('"')
 
 
 async def get_rest(send: Send, path: str, first: Answer) -> bytes:

@@ -1,0 +1,123 @@
+"""Anthropic's stream of events -> our Reply. Pure.
+
+Events are read as plain JSON objects and never trusted to be whole: proxies and other servers speak this protocol too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aios.adapters.model_api.arguments import read_arguments
+from aios.adapters.model_api.text import valid_text
+from aios.tasks.attempt_events import Reply, ToolCall, Usage
+
+Event = Mapping[str, Any]
+AT_LIMIT = frozenset({"max_tokens", "model_context_window_exceeded"})
+DECLINED = "refusal"
+
+
+@dataclass
+class _Block:
+    kind: str
+    id: str = ""
+    name: str = ""
+    given: object = None
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+class Answer:
+    """What has come of a reply."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        """Whether the last event has come; without it the answer is cut off."""
+        self._blocks: dict[int, _Block] = {}
+        self._counts: dict[str, Any] = {}
+        self._model = self._stop = ""
+
+    def add(self, event: Event) -> None:
+        """Take the next event. Kinds that are not known are passed over, as the API asks of its clients."""
+        match event.get("type"):
+            case "message_start":
+                message = _object(event, "message")
+                self._model = str(message.get("model") or "")
+                self._count(message)
+            case "content_block_start":
+                self._start(_index(event), _object(event, "content_block"))
+            case "content_block_delta":
+                self._extend(_index(event), _object(event, "delta"))
+            case "message_delta":
+                self._stop = str(_object(event, "delta").get("stop_reason") or self._stop)
+                self._count(event)
+            case "message_stop":
+                self.ended = True
+
+    def reply(self, model: str) -> Reply:
+        """The whole. An answer that ended at its limit says so in its text, and a tool call that was cut off there has
+        arguments that every tool refuses; a refusal to answer says so and calls nothing."""
+        blocks = [self._blocks[index] for index in sorted(self._blocks)]
+        text = "".join(block.text for block in blocks if block.kind == "text")
+        calls = tuple(self._call(block, last=block is blocks[-1]) for block in blocks if block.kind == "tool_use")
+        if self._stop == DECLINED:
+            calls = ()
+        return Reply(
+            text=valid_text(f"{text}\n\n{self._remark()}".strip() if self._remark() else text),
+            tool_calls=calls,
+            usage=self._usage(),
+            model=self._model or model,
+        )
+
+    def _remark(self) -> str:
+        if self._stop == DECLINED:
+            return "[The model declined to answer (stop reason: refusal).]"
+        if self._stop in AT_LIMIT:
+            return f"[The answer was cut off here (stop reason: {self._stop}): spec.maxOutputTokens bounds it.]"
+        return ""
+
+    def _start(self, index: int, block: Event) -> None:
+        started = _Block(str(block.get("type")), str(block.get("id") or ""), str(block.get("name") or ""))
+        started.given = block.get("input")
+        if block.get("text"):
+            started.pieces.append(str(block["text"]))
+        self._blocks[index] = started
+
+    def _extend(self, index: int, delta: Event) -> None:
+        block = self._blocks.setdefault(index, _Block("text"))
+        piece = delta.get("text" if delta.get("type") == "text_delta" else "partial_json")
+        if isinstance(piece, str):
+            block.pieces.append(piece)
+
+    def _call(self, block: _Block, *, last: bool) -> ToolCall:
+        written = block.text or block.given or ""
+        args = read_arguments(written, cut=last and self._stop in AT_LIMIT)
+        return ToolCall(id=block.id, name=valid_text(block.name), args=args)
+
+    def _count(self, holder: Event) -> None:
+        """Later counts replace earlier ones: they are sums so far."""
+        self._counts.update({name: count for name, count in _object(holder, "usage").items() if count is not None})
+
+    def _usage(self) -> Usage:
+        def of(name: str) -> int:
+            count = self._counts.get(name)
+            return max(0, count) if isinstance(count, int) else 0
+
+        return Usage(
+            input_tokens=of("input_tokens"),
+            output_tokens=of("output_tokens"),
+            cache_read_tokens=of("cache_read_input_tokens"),
+            cache_write_tokens=of("cache_creation_input_tokens"),
+        )
+
+
+def _object(holder: Event, name: str) -> Event:
+    found = holder.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _index(event: Event) -> int:
+    index = event.get("index")
+    return index if isinstance(index, int) else 0

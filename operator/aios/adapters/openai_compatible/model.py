@@ -1,0 +1,142 @@
+"""OpenAICompatibleModel: ChatModel over OpenAI's library, which is given no leave to retry, redirect or read the
+environment."""
+
+import importlib.util
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aios.adapters.model_api.call import ApiKey, Call, one_call
+from aios.adapters.model_api.client import longest_reply, open_http
+from aios.adapters.model_api.failures import lost
+from aios.adapters.model_api.late_client import LateClient
+from aios.adapters.model_api.vendor import Vendor, vendor
+from aios.adapters.openai_compatible.reply import Answer
+from aios.adapters.openai_compatible.request import to_body, wants_plan
+from aios.errors import MissingExtraError, ModelCallError
+from aios.models.cost import spelled
+from aios.ports.chat_model import ChatRequest
+from aios.spec.model import ModelSpec
+from aios.spec.vocabulary import seconds
+from aios.tasks.attempt_events import Reply, Usage
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, AsyncStream, Omit
+
+logger = logging.getLogger(__name__)
+
+ENDPOINT = "https://api.openai.com/v1"
+VARIABLE = "OPENAI_API_KEY"
+REFUSES_FORM = frozenset({400, 422})
+
+
+class OpenAICompatibleModel:
+    """ChatModel. For one event loop; connects with the first call."""
+
+    def __init__(self, name: str, spec: ModelSpec, api_key: ApiKey, *, idle: float | None = None) -> None:
+        """`idle`: seconds of silence after which a connection counts as dead. Without it only spec.callTimeout does:
+        reasoning models and a busy server of your own are silent for minutes, and this API knows no pings.
+
+        Raises MissingExtraError when the library is not installed.
+        """
+        if importlib.util.find_spec("openai") is None:
+            raise MissingExtraError("models", "the provider OpenAICompatible")
+        self._spec, self._api_key = spec, api_key
+        self._vendor = openai_vendor(name, spec)
+        longest = seconds(spec.call_timeout)
+        self._client = LateClient(lambda: open_client(self._vendor, spec, longest if idle is None else idle))
+        self._takes_schemas = True
+        self._told = False
+
+    async def chat(self, request: ChatRequest) -> Reply:
+        """See ChatModel. Raises ModelCallError."""
+        async with one_call(self._vendor, self._api_key, seconds=seconds(self._spec.call_timeout)) as call:
+            answer = await self._stream(call, request)
+            if not answer.ended:
+                raise lost(self._vendor, "the stream ended before the answer did")
+            self._tell_if_uncounted(answer)
+            return answer.reply(self._vendor.asked, at_most=lambda text: _at_most(request, text))
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._client.close()
+
+    async def _stream(self, call: Call, request: ChatRequest) -> Answer:
+        answer = Answer()
+        async with await self._ask(call, request) as stream:
+            call.expect_events(stream.response.headers.get("content-type", ""))
+            async for chunk in stream:
+                call.begun = True
+                if isinstance(chunk, Mapping):
+                    answer.add(chunk)
+        return answer
+
+    async def _ask(self, call: Call, request: ChatRequest) -> "AsyncStream[object]":
+        client = await self._client.get()
+        from openai import APIStatusError, AsyncStream
+
+        constrain = self._takes_schemas and wants_plan(request)
+        try:
+            # By path instead of `chat.completions.create`: the library's types of chunks are built without validation,
+            # so they promise what another server's chunks may not hold. Plain objects promise nothing.
+            return await client.post(
+                "/chat/completions",
+                body=to_body(request, self._vendor.asked, endpoint=self._vendor.endpoint, constrain=constrain),
+                cast_to=object,
+                stream=True,
+                stream_cls=AsyncStream[object],
+                options={"headers": sent_headers(call.key, call.headers(request.key))},
+            )
+        except APIStatusError as error:
+            if constrain and error.status_code in REFUSES_FORM:
+                self._takes_schemas = False
+                raise ModelCallError(
+                    f"{self._vendor} refused a plan's JSON schema or the request ({error.status_code}): the next try "
+                    "goes without",
+                    transient=True,
+                ) from error
+            raise
+
+    def _tell_if_uncounted(self, answer: Answer) -> None:
+        if not answer.counted and not self._told:
+            self._told = True
+            logger.warning("%s counts no tokens: its calls are counted at the most they can be", self._vendor)
+
+
+def _at_most(request: ChatRequest, text: str) -> Usage:
+    """A token stands for at least one byte."""
+    asked = len(json.dumps(spelled(request), ensure_ascii=False).encode())
+    return Usage(input_tokens=asked, output_tokens=min(request.max_output_tokens, max(1, len(text.encode()))))
+
+
+def openai_vendor(name: str, spec: ModelSpec) -> Vendor:
+    """Who answers for `spec`. An endpoint without a path means /v1 of it, where all such servers have their API."""
+    endpoint = (spec.endpoint or ENDPOINT).rstrip("/")
+    if not urlsplit(endpoint).path:
+        endpoint += "/v1"
+    return vendor(name, spec, service="OpenAI-compatible", endpoint=endpoint, variable=VARIABLE)
+
+
+def open_client(vendor: Vendor, spec: ModelSpec, idle: float) -> "AsyncOpenAI":
+    """The vendor's client without retries. Address and credentials are stated, so that none is looked for in the
+    environment; the key comes with each request."""
+    from openai import AsyncOpenAI
+
+    longest = seconds(spec.call_timeout)
+    http = open_http(idle=idle, longest=longest, limit=longest_reply(spec.max_output_tokens))
+    return AsyncOpenAI(
+        api_key="comes-with-each-request",
+        base_url=vendor.endpoint,
+        max_retries=0,
+        timeout=http.timeout,
+        http_client=http,
+    )
+
+
+def sent_headers(key: str, headers: Mapping[str, str]) -> "dict[str, str | Omit]":
+    """Headers of one request; without a key there is no Authorization, whatever the environment says."""
+    from openai import Omit
+
+    return {**headers, "Authorization": f"Bearer {key}" if key else Omit()}

@@ -1,0 +1,73 @@
+"""Our request -> the body of `POST /chat/completions`. Pure.
+
+Servers differ in what they know of this API, so only what all of them know is sent: `max_tokens` instead of the newer
+`max_completion_tokens` but to OpenAI itself, whose reasoning models refuse the old name; texts that are empty strings
+and never null; no mark or option that only one vendor has.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from aios.adapters.openai_compatible.plan_schema import PLAN_SCHEMA
+from aios.naming import PLAN_TASK
+from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
+
+OPENAI = ("openai.com", "openai.azure.com")
+
+
+def to_body(request: ChatRequest, model: str, *, endpoint: str, constrain: bool = True) -> dict[str, object]:
+    """What is sent, streamed, with a count of tokens at the end. `constrain`: hold a plan to its JSON schema."""
+    return {
+        "model": model,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        limit_name(endpoint): request.max_output_tokens,
+        "messages": [_message(message) for message in request.messages],
+        **_tools(request.tools),
+        **(_plan_format() if constrain and wants_plan(request) else {}),
+    }
+
+
+def limit_name(endpoint: str) -> str:
+    """What the bound of the answer is called there."""
+    host = (urlsplit(endpoint).hostname or "").rstrip(".")
+    vendors_own = any(host == domain or host.endswith(f".{domain}") for domain in OPENAI)
+    return "max_completion_tokens" if vendors_own else "max_tokens"
+
+
+def wants_plan(request: ChatRequest) -> bool:
+    """Whether the answer has to be a plan. With tools the model may look around first, so its text is free."""
+    return request.labels.get("task") == PLAN_TASK and not request.tools
+
+
+def _message(message: ChatMessage) -> dict[str, object]:
+    told: dict[str, object] = {"role": str(message.role), "content": message.text}
+    if message.role is Role.TOOL:
+        told["tool_call_id"] = message.call_id
+    if message.tool_calls:
+        told["tool_calls"] = [_call(call.id, call.name, call.args) for call in message.tool_calls]
+    return told
+
+
+def _call(identity: str, name: str, args: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "id": identity,
+        "type": "function",
+        "function": {"name": name, "arguments": json.dumps(dict(args), ensure_ascii=False)},
+    }
+
+
+def _tools(tools: Sequence[ToolSpec]) -> dict[str, object]:
+    told = [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
+        }
+        for tool in tools
+    ]
+    return {"tools": told} if told else {}
+
+
+def _plan_format() -> dict[str, object]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "plan", "schema": PLAN_SCHEMA}}}

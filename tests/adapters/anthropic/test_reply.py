@@ -1,0 +1,111 @@
+"""Anthropic's events read as our reply."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aios.adapters.anthropic.reply import Answer
+from aios.adapters.model_api.arguments import CUT_OFF
+from aios.tasks.attempt_events import Reply, ToolCall, Usage
+
+
+def started(**usage: object) -> dict[str, object]:
+    return {"type": "message_start", "message": {"model": "claude-x-1", "usage": usage}}
+
+
+def block(index: int, **content: object) -> dict[str, object]:
+    return {"type": "content_block_start", "index": index, "content_block": content}
+
+
+def piece(index: int, **delta: object) -> dict[str, object]:
+    return {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+def ended(stop: str, **usage: object) -> list[dict[str, object]]:
+    return [{"type": "message_delta", "delta": {"stop_reason": stop}, "usage": usage}, {"type": "message_stop"}]
+
+
+def read(*events: dict[str, Any]) -> Reply:
+    answer = Answer()
+    for event in events:
+        answer.add(event)
+    assert answer.ended
+    return answer.reply("claude-x")
+
+
+def tool(*pieces: str) -> list[dict[str, object]]:
+    use = block(1, type="tool_use", id="t", name="write_file", input={})
+    return [use, *(piece(1, type="input_json_delta", partial_json=part) for part in pieces)]
+
+
+TEXT = [block(0, type="text", text=""), piece(0, type="text_delta", text="Half of")]
+
+
+def test_the_kinds_of_input_are_disjoint_and_later_counts_replace_earlier_ones() -> None:
+    counts = {"input_tokens": 5, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 30, "output_tokens": 1}
+    reply = read(started(**counts), *TEXT, *ended("end_turn", output_tokens=42, cache_read_input_tokens=None))
+    assert reply.usage == Usage(input_tokens=5, output_tokens=42, cache_read_tokens=70, cache_write_tokens=30)
+    assert (reply.model, reply.text) == ("claude-x-1", "Half of")
+
+
+def test_a_tool_call_that_was_cut_off_is_one_that_every_tool_refuses() -> None:
+    reply = read(*TEXT, *tool('{"path": "a', ".txt"), *ended("max_tokens"))
+    (call,) = reply.tool_calls
+    assert call.args == {CUT_OFF: '{"path": "a.txt'}
+    assert "cut off here (stop reason: max_tokens)" in reply.text
+
+
+def test_a_tool_call_cut_off_before_its_first_argument_is_refused_too() -> None:
+    (call,) = read(*tool(), *ended("max_tokens")).tool_calls
+    assert call.args == {CUT_OFF: ""}
+
+
+def test_a_tool_call_that_was_whole_before_the_limit_stands() -> None:
+    later = [block(2, type="text", text=""), piece(2, type="text_delta", text="and th")]
+    (call,) = read(*tool('{"path": "a"}'), *later, *ended("max_tokens")).tool_calls
+    assert call == ToolCall(id="t", name="write_file", args={"path": "a"})
+
+
+def test_a_call_without_arguments_is_an_empty_object() -> None:
+    (call,) = read(*tool(), *ended("tool_use")).tool_calls
+    assert call.args == {}
+
+
+def test_a_refusal_says_so_and_calls_nothing() -> None:
+    reply = read(*TEXT, *tool('{"path": "a"}'), *ended("refusal"))
+    assert "declined to answer" in reply.text
+    assert reply.tool_calls == ()
+
+
+def test_what_is_not_known_is_passed_over() -> None:
+    thinking = [block(0, type="thinking", thinking=""), piece(0, type="thinking_delta", thinking="hm")]
+    answer = [block(1, type="text", text="Yes"), piece(1, type="text_delta", text=".")]
+    reply = read({"type": "of next year"}, *thinking, *answer, *ended("end_turn"))
+    assert reply.text == "Yes."
+
+
+VALUES = st.recursive(
+    st.none() | st.integers(-3, 3) | st.sampled_from(["text_delta", "tool_use", "text", "max_tokens", "\ud83d"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "index", "delta", "text", "usage", "message", "content_block", "stop_reason", "input"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=8,
+)
+KINDS = ["message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop"]
+NAMES = st.sampled_from(["index", "delta", "usage", "message", "content_block"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.dictionaries(NAMES, VALUES)), max_size=8))
+def test_no_event_breaks_the_reading(events: list[tuple[str, dict[str, object]]]) -> None:
+    answer = Answer()
+    for kind, event in events:
+        answer.add({"type": kind, **event})
+    answer.reply("claude-x").model_dump_json()

@@ -1,0 +1,92 @@
+"""What a failure means, by its status, body and headers."""
+
+import pytest
+
+from aios.adapters.model_api.failures import broke_off, error_code, refused, retry_after, spoken
+from aios.adapters.model_api.vendor import Vendor
+
+VENDOR = Vendor("Anthropic", "strong", "claude-x", "https://user:secret@api.example.com:8443/v1", "ANTHROPIC_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "30"}, 30.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 2026 07:28:30 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:30 -0000", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+    ],
+)
+def test_the_time_to_wait_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "code"),
+    [
+        (None, "", ""),
+        ("plain  text\n", "plain text", ""),
+        ({}, "", ""),
+        ({"error": {"type": "overloaded_error", "message": "Overloaded"}}, "Overloaded", "overloaded_error"),
+        ({"error": {"code": 500, "type": "server_error", "message": "boom"}}, "boom", "server_error"),
+        ({"error": {"code": "insufficient_quota", "type": "x", "message": "pay"}}, "pay", "insufficient_quota"),
+        (
+            {"error": {"code": "context_length_exceeded", "type": "invalid_request_error"}},
+            None,
+            "invalid_request_error",
+        ),
+        ({"error": "model not found"}, "model not found", ""),
+        ({"message": "boom", "type": "rate_limit_error"}, "boom", "rate_limit_error"),
+        ({"detail": [{"msg": "field required"}]}, "[{'msg': 'field required'}]", ""),
+        (["odd"], "['odd']", ""),
+    ],
+)
+def test_the_message_and_kind_are_found_in_every_shape(body: object, said: str | None, code: str) -> None:
+    assert error_code(body) == code
+    if said is not None:
+        assert spoken(body) == said
+
+
+def test_credit_that_is_used_up_is_not_waited_for() -> None:
+    body = {"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}
+    error = refused(VENDOR, 429, body, {"retry-after": "1"})
+    assert not error.transient
+    assert "top it up" in str(error)
+    assert not refused(VENDOR, 402, None, {}).transient
+
+
+def test_a_message_names_model_provider_and_host_and_no_credentials() -> None:
+    said = str(refused(VENDOR, 401, {"error": {"message": "invalid x-api-key"}}, {}))
+    assert said == (
+        "model strong: Anthropic (claude-x at api.example.com:8443) answered 401: invalid x-api-key. "
+        "Look at the key in ANTHROPIC_API_KEY; `aios doctor` says which one is used."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "begun", "transient", "charged"),
+    [
+        ("overloaded_error", False, True, False),
+        ("overloaded_error", True, True, True),
+        ("api_error", True, True, True),
+        ("timeout_error", False, True, True),
+        ("invalid_request_error", False, False, False),
+        ("a kind of next year", True, True, True),
+    ],
+)
+def test_an_error_in_a_stream_is_judged_by_its_kind(kind: str, begun: bool, transient: bool, charged: bool) -> None:
+    error = broke_off(VENDOR, {"type": "error", "error": {"type": kind, "message": "m"}}, begun=begun)
+    assert (error.transient, error.maybe_charged) == (transient, charged)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 418, 422, 501, 505])
+def test_what_stays_wrong_is_not_tried_again(status: int) -> None:
+    assert not refused(VENDOR, status, None, {}).transient

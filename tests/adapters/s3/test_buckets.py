@@ -1,0 +1,77 @@
+"""Buckets of an S3 server: names that fit, whatever the namespace is called, and a way in that tells what is wrong."""
+
+import os
+
+import pytest
+
+from aios.adapters.s3.address import S3Address
+from aios.adapters.s3.buckets import S3Buckets
+from aios.adapters.s3.probe import probe
+from aios.errors import EnvironmentProblemError, NotFoundError, ServiceUnavailableError
+from aios.naming import bucket_name
+from tests.servers.minio import VARIABLE
+
+
+async def test_the_longest_namespace_has_a_bucket_of_its_own(minio: str) -> None:
+    buckets = S3Buckets(f"{minio}?prefix=long-")
+    one, other = (bucket_name("n" * 62 + end) for end in "ab")
+    for name in (one, other):
+        await buckets.ensure_bucket(name)
+    await buckets.bucket(one).put("key", b"one")
+    with pytest.raises(NotFoundError):
+        await buckets.bucket(other).get("key")
+    for name in (one, other):
+        await buckets.delete_bucket(name)
+    await buckets.close()
+
+
+async def test_a_name_that_no_store_allows_is_refused(minio: str) -> None:
+    buckets = S3Buckets(minio)
+    with pytest.raises(EnvironmentProblemError, match="no name for a bucket"):
+        await buckets.ensure_bucket("Not_A_Bucket")
+    await buckets.close()
+
+
+async def test_a_wrong_secret_is_told_by_its_key_and_not_shown(minio: str) -> None:
+    key = S3Address.parse(minio).access_key
+    buckets = S3Buckets(minio.replace(minio.partition("@")[0].rpartition(":")[2], "hunter2hunter2"))
+    for attempt in (buckets.ensure_bucket("aios-wrong"), buckets.bucket("aios-wrong").get("key")):
+        with pytest.raises(ServiceUnavailableError, match=key) as refused:
+            await attempt
+        assert "hunter2" not in str(refused.value)
+    await buckets.close()
+
+
+async def test_large_objects_go_up_and_come_down_in_parts(minio: str) -> None:
+    buckets = S3Buckets(f"{minio}?prefix=large-")
+    await buckets.ensure_bucket("aios-x")
+    objects, data = buckets.bucket("aios-x"), os.urandom(1024) * (40 * 1024)
+    etag = await objects.put("large", data)
+    found = await objects.get("large")
+    assert found.data == data
+    assert found.etag == etag
+    replaced = await objects.replace("large", data + b"!", etag)
+    assert (await objects.get("large")).etag == replaced
+    await buckets.delete_bucket("aios-x")
+    await buckets.close()
+
+
+async def test_the_probe_names_the_product_and_its_dialect(minio: str) -> None:
+    buckets = S3Buckets(minio)
+    await buckets.ensure_bucket("aios-journal")
+    found = await probe(os.environ[VARIABLE])
+    assert found.service == "MinIO"
+    assert found.details == ("conditional writes: yes, quoted etags",)
+    assert not found.problems
+    await buckets.close()
+
+
+def test_an_address_without_credentials_says_what_is_missing() -> None:
+    with pytest.raises(EnvironmentProblemError, match="KEY:SECRET"):
+        S3Address.parse("s3+http://127.0.0.1:9000")
+
+
+def test_an_address_is_shown_without_its_secret() -> None:
+    address = S3Address.parse("s3+https://key:se%2Fcret@store.example:9000?region=eu-1&prefix=a-")
+    assert (address.secret_key, address.region, address.prefix) == ("se/cret", "eu-1", "a-")
+    assert "se/cret" not in f"{address} {address!r}"
