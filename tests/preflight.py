@@ -25,6 +25,10 @@ from tests.servers.binaries import (
 )
 from tests.servers.cache import cache_folder
 from tests.servers.go import WHEEL_MEGABYTES, find_go, wheel_folder
+from tests.servers.minio import BUILD_SECONDS, MEGABYTES, cached_minio, find_minio
+from tests.servers.rabbitmq import rabbitmq_scripts
+from tests.servers.redis import redis_program
+from tests.servers.seaweedfs import weed_program
 
 
 class Verdict(StrEnum):
@@ -47,10 +51,33 @@ class Finding:
 
 def find_all() -> Iterator[Finding]:
     yield Finding("python", Verdict.FOUND, f"{platform.python_version()}, {_short(Path(sys.executable))}")
+    yield from _services()
     try:
         yield from _kubernetes()
     except ServerUnavailableError as error:
         yield Finding("kubernetes", Verdict.SKIP, f"tests that need a control plane:\n{error}")
+
+
+def _services() -> Iterator[Finding]:
+    for what, find in (("rabbitmq", rabbitmq_scripts), ("redis", redis_program), ("seaweedfs", weed_program)):
+        try:
+            yield Finding(what, Verdict.FOUND, _short(find()))
+        except ServerUnavailableError as error:
+            yield Finding(what, Verdict.SKIP, str(error))
+    try:
+        found = find_minio()
+    except ServerUnavailableError as error:
+        yield Finding("minio", Verdict.SKIP, str(error))
+        return
+    if found is not None:
+        yield Finding("minio", Verdict.FOUND, _short(found))
+    elif building_allowed():
+        once = (
+            f"once, {BUILD_SECONDS // 60 + 1} min on two idle cores, {MEGABYTES} MB in {_short(cached_minio().parent)}"
+        )
+        yield Finding("minio", Verdict.BUILD, once)
+    else:
+        yield Finding("minio", Verdict.SKIP, "AIOS_TEST_BUILD=0: unset it, or put `minio` on PATH")
 
 
 def _kubernetes() -> Iterator[Finding]:
