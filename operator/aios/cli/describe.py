@@ -1,6 +1,8 @@
 """`aios describe KIND NAME`: what is stated, what was found, why, and what to do about it."""
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +10,7 @@ import typer
 from aios.cli.options import Namespace, State
 from aios.cli.reading import Context, ref_of, required, say_if_stopped, with_laptop, with_resources
 from aios.cli.terminal import out, paint, table
+from aios.errors import ServiceUnavailableError
 from aios.spec.base import Condition, Resource
 
 if TYPE_CHECKING:
@@ -17,6 +20,16 @@ if TYPE_CHECKING:
     from aios.wiring.ports import LaptopPorts
 
 app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An object and what is known of it beside."""
+
+    found: "AnyResource"
+    history: "Sequence[AnyRunEvent]" = ()
+    events: "Sequence[Event]" = ()
+    replicas: Sequence[str] = ()
 
 
 @app.command()
@@ -30,20 +43,46 @@ def describe(
     """Show everything about one resource: spec, conditions with what to do, events, and a project's tasks."""
     ref = ref_of(target, namespace)
 
-    async def on_laptop(ports: "LaptopPorts") -> "tuple[AnyResource, Sequence[AnyRunEvent], Sequence[Event]]":
+    async def on_laptop(ports: "LaptopPorts") -> "_Told":
         found = await required(ports.resources, ref)
-        return found, await _history(ports, found), await ports.events(ref)
+        return _Told(found, await _history(ports, found), await ports.events(ref), await _replicas(ports, found))
 
     async def on_cluster(resources: "Resources") -> "AnyResource":
         return await required(resources, ref)
 
     if context is None:
-        found, history, events = with_laptop(state, on_laptop)
+        told = with_laptop(state, on_laptop)
         say_if_stopped(state)
     else:
-        found, history, events = with_resources(state, context, on_cluster), (), ()
-    for line in _lines(found, history, events):
+        told = _Told(with_resources(state, context, on_cluster))
+    for line in _lines(told):
         out(line)
+
+
+async def _replicas(ports: "LaptopPorts", found: Resource) -> Sequence[str]:
+    """What each replica of an Agent says of itself, and what its task waits for."""
+    from aios.naming import worker_session
+    from aios.spec.agent import Agent
+
+    if not isinstance(found, Agent):
+        return ()
+    prefix = worker_session(found.metadata.namespace, found.metadata.name, "")
+    try:
+        beats = await ports.sessions.scan(prefix)
+    except ServiceUnavailableError as error:
+        return (f"not known: {error}",)
+    said = {key.removeprefix(prefix): json.loads(beat) for key, beat in sorted(beats.items())}
+    return [
+        "  ".join(
+            [
+                name,
+                beat.get("phase", ""),
+                beat.get("task", ""),
+                *([f"waits: {beat['waits']}"] if beat.get("waits") else []),
+            ]
+        ).rstrip()
+        for name, beat in said.items()
+    ]
 
 
 async def _history(ports: "LaptopPorts", found: Resource) -> "Sequence[AnyRunEvent]":
@@ -57,7 +96,8 @@ async def _history(ports: "LaptopPorts", found: Resource) -> "Sequence[AnyRunEve
     return [RUN_EVENT.validate_python(one.data) for one in records]
 
 
-def _lines(found: "AnyResource", history: "Sequence[AnyRunEvent]", events: "Sequence[Event]") -> Iterator[str]:
+def _lines(told: "_Told") -> Iterator[str]:
+    found, history, events = told.found, told.history, told.events
     from aios.cli.documents import to_document, to_yaml
     from aios.cli.get import age
 
@@ -70,6 +110,7 @@ def _lines(found: "AnyResource", history: "Sequence[AnyRunEvent]", events: "Sequ
             yield from _section(key, to_yaml([document[key]]).splitlines())
     conditions: Sequence[Condition] = getattr(getattr(found, "status", None), "conditions", ())
     yield from _section("conditions", list(_conditions(conditions)))
+    yield from _section("replicas", told.replicas)
     if history:
         yield from _section("tasks", list(_tasks(history)))
         yield from _section("last routes", list(_routes(history)))

@@ -10,9 +10,16 @@ from aios.errors import InvalidSpecError, MissingExtraError
 from aios.spec.base import Ref
 from aios.spec.catalogue import Catalogue
 from aios.spec.loading import Loaded, load
-from aios.spec.vocabulary import Tool
+from aios.spec.vocabulary import Provider, Tool
 
 STDIN = "-"
+_PROVIDERS = {
+    Provider.ANTHROPIC: ("models", "anthropic"),
+    Provider.OPENAI_COMPATIBLE: ("models", "openai"),
+    Provider.OLLAMA: ("models", "ollama"),
+    Provider.LLAMA_CPP: ("local", "xllamacpp"),
+}
+"""The extra and the library that a provider's models need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +78,7 @@ def check_extras(catalogue: Catalogue) -> None:
     uses_memory = any(Tool.MEMORY in member.tools for team in catalogue.teams.values() for member in team.spec.members)
     if uses_memory and importlib.util.find_spec("qdrant_client") is None:
         raise MissingExtraError("memory", "the Memory tool")
+    for ref, model in catalogue.models.items():
+        extra, library = _PROVIDERS.get(model.spec.provider, ("", ""))
+        if library and importlib.util.find_spec(library) is None:
+            raise MissingExtraError(extra, f"{ref} ({model.spec.provider})")

@@ -35,6 +35,7 @@ def keep_to(state: StateFolder, services: Services) -> None:
         wrong = next(port for port in now if now[port] != before.get(port, ""))
         there, here = (where.get(wrong) or "in the state folder itself" for where in (before, now))
         raise EnvironmentProblemError(
-            f"the {wrong} of the state folder {state.path} is at {there}, not {here}, as {variable(wrong)} says now: "
-            "set it as it was (`source` the file it came from), or use another state folder"
+            f"the {wrong} of the state folder {state.path} is at {there}, and now it would be {here}: state "
+            f"{variable('objects')} and {variable('journal')} as they were (`source` the file they came from), or use "
+            "another state folder"
         )
