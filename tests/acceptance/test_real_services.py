@@ -110,9 +110,9 @@ def test_services_that_come_late_are_waited_for_with_a_reason(tmp_path: Path, mi
     log = tmp_path / "up.log"
     try:
         rabbit.kill()
-        for server in (redis, minio):
-            os.kill(server.process.pid, signal.SIGKILL)
-            server.process.stop()
+        for doomed in (redis, minio):
+            os.kill(doomed.process.pid, signal.SIGKILL)
+            doomed.process.stop()
         with running(log, services, "up", EXAMPLE, "--once", "-C", tmp_path / ".aios") as process:
             for server, name in ((minio, "object store"), (rabbit, "RabbitMQ"), (redis, "Redis")):
                 until(lambda name=name: name in log.read_text(), f"a line about {name}: {log}")  # type: ignore[misc]

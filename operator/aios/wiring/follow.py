@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,14 +67,16 @@ class RunReader:
     async def follow(self, over: Callable[[], bool] = lambda: False) -> AsyncIterator[RunRecord]:
         """What there is, then what comes, until `over()`; what was there when it became true is still given."""
         while True:
-            last = over()
+            last, started = over(), time.monotonic()
             try:
                 async for record in self.news():
                     yield record
                 if last:
                     return
+                look = time.monotonic() - started
                 await self._journal.changed(PATIENCE)
-                await asyncio.sleep(PAUSE)
+                # A journal that is far away, or long, is looked at less often.
+                await asyncio.sleep(max(PAUSE, 2 * look))
             except ServiceUnavailableError as error:
                 log.info("reading what happens again: %s", error)
                 await asyncio.sleep(PATIENCE)

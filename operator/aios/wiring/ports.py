@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aios.embedded.broker import SqliteBroker
 from aios.embedded.counters import SqliteCounters
@@ -31,6 +31,9 @@ from aios.wiring.metering import MeteredJournal
 from aios.wiring.services import Services
 from aios.wiring.truth import keep_to
 from aios.wiring.unconfigured import NoKnowledge
+
+if TYPE_CHECKING:
+    from aios.adapters.redis.announcements import RedisAnnouncements
 
 JOURNAL_BUCKET = "aios-journal"
 PREFIX = "aios"
@@ -179,9 +182,21 @@ def _journal(
         buckets = S3Buckets(services.journal)
         objects = buckets.bucket(JOURNAL_BUCKET)
         admin: BucketAdmin = instrument("journal_bucket", buckets)
-        return ObjectJournal(objects), partial(admin.ensure_bucket, JOURNAL_BUCKET), (buckets,)
+        doorbell, parts = _doorbell(services)
+        journal = ObjectJournal(objects, doorbell=doorbell)
+        return journal, partial(admin.ensure_bucket, JOURNAL_BUCKET), (journal, *parts, buckets)
     embedded = SqliteJournal(_folder(state).journal)
     return embedded, _nothing, (embedded,)
+
+
+def _doorbell(services: Services) -> "tuple[RedisAnnouncements | None, tuple[_Closes, ...]]":
+    """Without one, processes that share a journal look once a second."""
+    if not services.sessions:
+        return None, ()
+    from aios.adapters.redis.announcements import RedisAnnouncements
+
+    doorbell = RedisAnnouncements(services.sessions, PREFIX, "journal")
+    return doorbell, (doorbell,)
 
 
 async def _nothing() -> None:

@@ -1,4 +1,5 @@
-"""Announcements over Redis' pub/sub: a hint that something was written, to whoever listens just now.
+"""Announcements over Redis' pub/sub: a hint that something was written, to whoever listens just now. The doorbell of a
+journal that many processes share.
 
 A hint may be lost, come late or come twice; nobody may wait for one without an end.
 """
@@ -37,15 +38,13 @@ class RedisAnnouncements:
                 log.info("hints are lost: %s", error)
             self._quiet = True
 
-    async def heard(self, wait: float) -> bool:
-        """Whether something was announced since the last call, or is within `wait` seconds."""
+    async def announced(self, wait: float) -> None:
+        """Return when something was announced since the last call, or after `wait` seconds."""
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen(), name="announcements")
         with suppress(TimeoutError):
             await asyncio.wait_for(self._heard.wait(), wait)
-        heard = self._heard.is_set()
         self._heard.clear()
-        return heard
 
     async def close(self) -> None:
         """Listen no more."""
