@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-local test check bench faults crds lock clean
+.PHONY: help setup demo demo-local services test check bench faults crds lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,9 @@ demo-local: $(LOCAL) ## Run a team on a real, very small model in this process (
 		aios logs notices/$$task 2>/dev/null | grep ' said '; \
 	done; \
 	printf '\nA real model wrote this. It is very small: examples/04-local-model/README.md says what to expect of it.\n'
+
+services: $(DEV) ## Start RabbitMQ, an S3 store, Redis as far as they are installed; Ctrl-C stops them, data stay
+	@exec $(BIN)/python -m tests.servers.services
 
 test: $(DEV) ## Run all tests, unit and contract tests first (ARGS="-k name" picks some)
 	@$(BIN)/python -m tests.preflight

@@ -20,6 +20,11 @@ BENCHMARKS: Mapping[str, str] = {
     "journal": "one durable append of 1 KB",
     "broker": "doorbells of no-op tasks, beside Celery",
     "throughput": "projects of trivial tasks, beside Celery canvases",
+    "rabbitmq_publish": "confirmed publishes to RabbitMQ, beside raw aio-pika, Celery, Dramatiq, Taskiq",
+    "rabbitmq_consume": "worker CPU of a message from RabbitMQ, beside raw aio-pika and worker frameworks",
+    "object_store": "puts, conditional writes and many files on MinIO, beside its client and aws s3 sync",
+    "durable_step": "one durable step of an agent, beside LangGraph checkpointers",
+    "services_tasks": "whole tasks over RabbitMQ, MinIO and Redis by 1 to 8 workers, beside Celery",
     "reconcile": "teams on a real API server, beside a bare Kopf operator",
     "fuzz": "the properties of the pure parts, on many cases",
 }
@@ -55,14 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    listing = "\n".join(f"  {name:<11} {about}" for name, about in BENCHMARKS.items())
+    listing = "\n".join(f"  {name:<16} {about}" for name, about in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
         description=f"Measure; without a name everything:\n{listing}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which benchmarks to run")
-    parser.add_argument("--quick", action="store_true", help="less work and fewer rounds: two minutes, coarse figures")
+    parser.add_argument("--quick", action="store_true", help="less work and fewer rounds: five minutes, coarse figures")
     parser.add_argument("-o", dest="output", choices=["text", "json"], default="text", help="json: data on stdout")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:

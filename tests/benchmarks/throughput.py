@@ -11,7 +11,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -31,19 +30,11 @@ from tests.benchmarks.figures import (
 )
 from tests.benchmarks.processes import Measured, ProcessFailedError, run
 from tests.benchmarks.startup import AIOS
+from tests.benchmarks.trivial_projects import LARGEST, Shape, project_document, team_documents
 
 RATE, CPU, PEAK = "per_second", "cpu_ms", "megabytes"
 OURS, CELERY = "ours", "Celery (valkey, fsync always)"
 WORKERS = 10
-LARGEST = 100
-"""Tasks in one project at most: what the resource allows."""
-
-
-class Shape(StrEnum):
-    """How tasks depend on each other."""
-
-    FAN = "side by side, then one after all"
-    CHAIN = "one after the other"
 
 
 def measure(bench: Bench) -> Iterator[Outcome]:
@@ -80,7 +71,8 @@ def measure(bench: Bench) -> Iterator[Outcome]:
 def _ours(bench: Bench, shape: Shape, projects: int, tasks: int) -> Metrics:
     folder = bench.subfolder("project")
     source, state = folder / "bench.json.yaml", folder / "state"
-    documents = [_model(), _team(), *(_project(number, shape, tasks) for number in range(projects))]
+    stated = [project_document(number, shape, tasks) for number in range(projects)]
+    documents = [*team_documents(replicas=WORKERS), *stated]
     source.write_text("\n---\n".join(map(json.dumps, documents)))
     usage = run([AIOS, "up", source, "--once"], folder=folder, environment={"AIOS_STATE_DIR": str(state)})
     seconds = asyncio.run(_seconds_of_runs(state, projects))
@@ -112,43 +104,3 @@ def _celery(peer: CeleryPeer, shape: Shape, projects: int, tasks: int) -> Metric
         raise ProcessFailedError(f"{projects} canvases were sent, {result['done']} done")
     done = projects * tasks
     return {RATE: done / result["seconds"], CPU: result["cpu"] / done * 1000}
-
-
-def _model() -> dict[str, object]:
-    """One rule a task, because a script has no variables: each writes a file of its own, then says so."""
-    rules: list[dict[str, object]] = []
-    for number in range(LARGEST):
-        call = {"tool": "write_file", "args": {"path": f"{_name(number)}.txt", "content": "done\n"}}
-        rules.append({"when": {"task": _name(number), "turn": 0}, "toolCalls": [call]})
-    return _resource("Model", "scripted", {"provider": "Scripted", "script": [*rules, {"reply": "done"}]})
-
-
-def _team() -> dict[str, object]:
-    member = {"name": "doer", "tier": "Execution", "replicas": WORKERS, "models": ["scripted"], "tools": ["Files"]}
-    limits = {"maxInFlight": WORKERS}
-    member["prompt"] = "You do as you are told."
-    return _resource("AgentTeam", "bench", {"strategy": "Sequential", "members": [member], "limits": limits})
-
-
-def _project(number: int, shape: Shape, tasks: int) -> dict[str, object]:
-    stated = [
-        {"name": _name(task), "instructions": "Write the file.", **_after(shape, task, tasks)} for task in range(tasks)
-    ]
-    return _resource("Project", f"bench-{number}", {"team": "bench", "goal": "Files.", "tasks": stated})
-
-
-def _after(shape: Shape, task: int, tasks: int) -> dict[str, object]:
-    """A fan's last task comes after twenty of the others, as many as one task may name."""
-    if shape is Shape.CHAIN and task:
-        return {"dependsOn": [_name(task - 1)]}
-    if shape is Shape.FAN and task == tasks - 1:
-        return {"dependsOn": [_name(before) for before in range(max(0, task - 20), task)]}
-    return {}
-
-
-def _name(number: int) -> str:
-    return f"task-{number}"
-
-
-def _resource(kind: str, name: str, spec: dict[str, object]) -> dict[str, object]:
-    return {"apiVersion": "aios.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}

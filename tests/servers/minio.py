@@ -7,7 +7,6 @@ own beside theirs.
 import hashlib
 import os
 import platform
-import secrets
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,8 @@ from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.binaries import BUILD_TIMEOUT_SECONDS, building_allowed
 from tests.servers.cache import build_folder, cache_folder
 from tests.servers.go import MODULE, find_or_install_go
-from tests.servers.process import ServerProcess, free_ports
+from tests.servers.identity import Identity
+from tests.servers.process import ServerProcess
 from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_MINIO"
@@ -79,10 +79,11 @@ def find_or_build_minio(say: Callable[[str], None] = print) -> Path:
 class MinioProcess:
     """A private server; `start` after `stop` or a kill goes on with its data."""
 
-    def __init__(self, program: Path, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, program: Path, folder: Path, identity: Identity | None = None) -> None:
         self._program, self._folder = program, folder
-        self.user, self.password = "aios-tests", secrets.token_hex(16)
-        self.port = port or free_ports(1)[0]
+        identity = identity or Identity.fresh(1)
+        self.user, self.password = identity.user, identity.password
+        (self.port,) = identity.ports
         self.process = self._start()
 
     @property

@@ -62,11 +62,11 @@ class ServerProcess:
         """None while it runs."""
         return self._process.poll()
 
-    def stop(self) -> None:
-        """Ends it, by force after five seconds. Harmless when it has ended already."""
+    def stop(self, within_seconds: float | None = None) -> None:
+        """Ends it, by force after that time (five seconds). Harmless when it has ended already."""
         self._process.terminate()
         try:
-            self._process.wait(TERMINATE_SECONDS)
+            self._process.wait(TERMINATE_SECONDS if within_seconds is None else within_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

