@@ -264,6 +264,32 @@ async def test_a_resync_brings_every_key_again_and_survives_a_listing_that_fails
     assert ran == ["a", "b", "c"]
 
 
+async def test_a_queue_ends_though_its_work_answers_cancellation_with_a_failure() -> None:
+    begun = asyncio.Event()
+
+    async def away() -> list[str]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            raise OSError("the service went away just then") from error
+        return []
+
+    async def work(_key: str) -> float | None:
+        await away()
+        return None
+
+    queue = WorkQueue(work, ManualClock())
+    queue.add("a")
+    for everything in (None, away):
+        begun.clear()
+        running = asyncio.create_task(queue.run(everything))
+        await begun.wait()
+        running.cancel()
+        await turns()
+        assert running.cancelled()
+
+
 async def test_how_long_the_slowest_key_has_been_running_is_known() -> None:
     clock, gate = ManualClock(), Gate()
     async with running(gate, clock) as queue:

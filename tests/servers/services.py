@@ -194,7 +194,7 @@ def run(folder: Path) -> int:
                 return 3
             write_private(folder / "env", exports(services))
             say(f"\nIn other terminals: source {shlex.quote(os.path.relpath(folder / 'env'))}")
-            say("                    aios doctor; aios up examples/02-software-team --once")
+            say("                    .venv/bin/aios doctor; .venv/bin/aios up examples/02-software-team --once")
             say(f"Ctrl-C stops them; data, ports and passwords stay in {os.path.relpath(folder)}.")
             watch(services, stopped)
             say("stopping")

@@ -79,6 +79,7 @@ def test_the_team_runs_over_them_and_a_second_start_knows_it(tmp_path: Path, sta
     assert {"AIOS_BROKER_URL", "AIOS_BROKER_ADMIN_URL", "AIOS_OBJECTS_URL", "AIOS_SESSIONS_URL"} <= variables.keys()
     done = aios("up", EXAMPLES / "02-software-team", "--once", "-C", "one", cwd=tmp_path, env=variables)
     assert done.code == 0, done.err
+    assert ".venv/bin/aios doctor" in first.said, "what is said next works in a shell without the environment"
     assert first.stop() == 0
 
     second = Services(tmp_path / "services")

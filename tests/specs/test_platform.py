@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from aios.settings import Settings
 from aios.spec.loading import load
+from aios.spec.vocabulary import seconds
 from aios.wiring.services import Services
 from tests.cli.console import EXAMPLES, ROOT
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
@@ -136,6 +137,14 @@ def test_there_is_a_worker_for_each_agent_of_the_team() -> None:
     agents = {f"default/{team.metadata.name}-{member.name}" for member in team.spec.members}
     commands = [service["command"] for service in SERVICES.values() if service["image"] == "aios:dev"]
     assert {command[2] for command in commands if command[0] == "worker"} == agents
+
+
+def test_a_worker_that_is_told_to_stop_has_the_time_of_a_task() -> None:
+    (team,) = load([str(EXAMPLES / "02-software-team")], cwd=ROOT).catalogue.teams.values()
+    workers = [service for service in SERVICES.values() if service.get("command", [""])[0] == "worker"]
+    assert workers
+    for worker in workers:
+        assert seconds(worker["stop_grace_period"]) > seconds(team.spec.limits.task_timeout)
 
 
 def test_the_command_of_valkey_starts_a_server_with_that_password(tmp_path: Path) -> None:

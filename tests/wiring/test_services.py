@@ -32,12 +32,19 @@ def test_the_journal_is_where_the_objects_are_unless_stated() -> None:
         ("sessions", "redis://"),
         ("knowledge", "127.0.0.1:6333"),
         ("objects", "s3+http://key:hunter2@127.0.0.1:port"),
+        ("broker", "amqp://user:hunter2/x@127.0.0.1:5672"),
+        ("sessions", "redis://:hunter2@127.0.0.1:6379/cache"),
     ],
 )
 def test_a_url_that_no_adapter_understands_is_refused_by_its_variable_and_not_repeated(port: str, url: str) -> None:
     with pytest.raises(EnvironmentProblemError, match=f"AIOS_{port.upper()}_URL") as refused:
         Services.from_settings(settings(**{f"{port}_url": url}))
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_password_that_is_not_percent_encoded_is_told_how_to_be() -> None:
+    with pytest.raises(EnvironmentProblemError, match="percent-encoded"):
+        Services.from_settings(settings(broker_url="amqp://user:hunter2/x@127.0.0.1:5672"))
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,12 @@ class Engine:
         max_in_flight: int = 100,
         sweep_seconds: float = SWEEP_SECONDS,
         hands_off_seconds: float = HANDS_OFF_SECONDS,
+        adopt_orphans: bool = True,
     ) -> None:
+        """`adopt_orphans`: whether a run without a Project in our Resources is one that was deleted; not so where
+        others, with Resources of their own, use the same journal."""
         self._ports, self._name, self._namespaces = ports, name, namespaces
+        self._adopt_orphans = adopt_orphans
         self._max_in_flight, self._sweep_seconds = max_in_flight, sweep_seconds
         self._world = World(ports.resources, namespaces)
         self._desk = Desk(ports, self._world, name, hands_off_seconds=hands_off_seconds)
@@ -98,7 +102,8 @@ class Engine:
 
     async def _begin(self) -> None:
         await self._world.load()
-        await self._desk.adopt_orphans(self._namespaces)
+        if self._adopt_orphans:
+            await self._desk.adopt_orphans(self._namespaces)
         self._dirty |= {*self._world.projects(), *self._desk.drives}
 
     async def _until_served(self, work: Callable[[], Awaitable[None]], what: str) -> None:

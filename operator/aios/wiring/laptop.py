@@ -56,7 +56,14 @@ class Laptop:
     """The running system. Make it with `laptop`."""
 
     def __init__(
-        self, state: StateFolder, ports: LaptopPorts, *, workers: Workers, instrument: Instrument, clock: Clock
+        self,
+        state: StateFolder,
+        ports: LaptopPorts,
+        *,
+        workers: Workers,
+        instrument: Instrument,
+        clock: Clock,
+        shared_journal: bool,
     ) -> None:
         self.state, self.ports, self.clock = state, ports, clock
         self._workers = workers
@@ -78,6 +85,7 @@ class Laptop:
                 clock=clock,
             ),
             name=f"laptop-{os.getpid()}-{uuid.uuid4().hex[:6]}",
+            adopt_orphans=not shared_journal,
         )
         self._reconciler = Reconciler(
             World(
@@ -159,7 +167,14 @@ async def laptop(
         if workers is not Workers.ELSEWHERE:
             forget_the_dead(state)
         ports = open_ports(state, services or Services(), instrument)
-        running = Laptop(state, ports, workers=workers, instrument=instrument, clock=clock or SystemClock())
+        running = Laptop(
+            state,
+            ports,
+            workers=workers,
+            instrument=instrument,
+            clock=clock or SystemClock(),
+            shared_journal=bool(services and services.journal),
+        )
         try:
             yield running
         finally:

@@ -76,4 +76,10 @@ def _require(port: str, url: str) -> None:
         usable = False
     if not usable:
         # The value itself is not repeated: it may hold a password.
-        raise EnvironmentProblemError(f"{variable(port)} is no URL for this: it starts with {known} and names a host")
+        raise EnvironmentProblemError(
+            f"{variable(port)} is no URL for this: it starts with {known} and names a host; in a user or password the "
+            "characters : / ? # [ ] @ % are percent-encoded, as %2F is for /"
+        )
+    if port == "sessions" and not (parts.path.strip("/") or "0").isdecimal():
+        # The client takes what is no number for database 0 and says nothing.
+        raise EnvironmentProblemError(f"{variable(port)} names a database that is no number: redis://HOST:PORT/0")

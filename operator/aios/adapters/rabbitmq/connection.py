@@ -6,6 +6,7 @@ was under way when a connection was lost must be known to be in doubt.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ FAIL_FAST_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15
 """The server gives up a client after two of them in silence."""
 
+# Each refusal and loss is raised to our callers, who say it once; aiormq says it too, as an error, with a trace.
+logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
+
 
 class RabbitServer:
     """One connection of each event loop to the server."""
@@ -31,7 +35,8 @@ class RabbitServer:
     def __init__(self, url: str, *, purpose: str, heartbeat: int = HEARTBEAT_SECONDS) -> None:
         """`amqp[s]://USER:PASSWORD@HOST:PORT/VHOST[?cafile=FILE]`; `purpose` names the connection to the server."""
         parts = urlsplit(url)
-        self.address = f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        self.address = f"{host}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
         self._url = URL(url).update_query({"heartbeat": str(heartbeat), "name": f"aios {purpose}"})
         self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connection] = WeakKeyDictionary()
         self._failure: tuple[Exception | None, float] = None, 0.0

@@ -31,7 +31,8 @@ class RedisServer:
         """`redis[s]://[USER:PASSWORD@]HOST:PORT/DB`."""
         parts = urlsplit(url)
         self._url = url
-        self.address = f"{parts.hostname}:{parts.port or 6379}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        self.address = f"{host}:{parts.port or 6379}"
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
 
     async def call(self, work: "Callable[[Redis], Awaitable[T]]", *, repeatable: bool = True) -> T:
