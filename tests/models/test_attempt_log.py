@@ -10,7 +10,7 @@ from aios.embedded.journal import SqliteJournal
 from aios.errors import FencedError, ServiceUnavailableError
 from aios.models.attempt_log import OUTAGES, AttemptLog
 from aios.ports.journal import Record
-from aios.tasks.attempt_events import Claimed, Ended, ToolDone
+from aios.tasks.attempt_events import CallFinished, Claimed, Ended, Reply, ToolDone, Usage
 from aios.tasks.result import Outcome, TaskResult
 from tests.twins.lost_replies import LostReplyJournal
 
@@ -62,6 +62,34 @@ async def test_lost_replies_leave_one_record_each(journal: SqliteJournal) -> Non
         await every_other.append(TOOL)
     assert await kinds(journal) == ["Claimed", "Claimed", *["ToolDone"] * 4]
     assert OUTAGES > 1
+
+
+class AwayJournal(LostReplyJournal):
+    """Refuses so many appends, then is there again."""
+
+    def __init__(self, inner: SqliteJournal) -> None:
+        super().__init__(inner, every=1_000)
+        self.away = 0
+
+    async def append(self, stream: str, expected_seq: int, records: Sequence[Record]) -> int:
+        if self.away:
+            self.away -= 1
+            raise ServiceUnavailableError("the journal is away")
+        return await self._inner.append(stream, expected_seq, records)
+
+
+async def test_an_answer_that_was_paid_for_outlasts_an_outage_that_ends_other_appends(journal: SqliteJournal) -> None:
+    away = AwayJournal(journal)
+    log = await AttemptLog.open(away, STREAM, sleep=at_once)
+    await log.claim("w")
+    reply = Reply(text="dear", usage=Usage(input_tokens=1, output_tokens=1), model="m")
+    away.away = 50 * OUTAGES
+    await log.append(CallFinished(step=0, number=1, reply=reply))
+    assert [finished.reply for finished in log.finished(0)] == [reply]
+    assert await kinds(journal) == ["Claimed", "CallFinished"]
+    away.away = 50 * OUTAGES
+    with pytest.raises(ServiceUnavailableError):
+        await log.append(TOOL)
 
 
 async def test_a_record_whose_append_was_cancelled_and_arrived_is_adopted(journal: SqliteJournal) -> None:

@@ -24,6 +24,8 @@ class OllamaDialect:
         self.capabilities: list[str] | None = ["completion", "tools"]
         self.chat: Mapping[str, object] = {}
         """Replaces fields of a chat's last line."""
+        self.shown: Mapping[str, object] = {}
+        """What /api/show says beside."""
 
     def frames(self, say: Say, asked: Asked) -> Sequence[bytes]:
         model = asked.body["model"]
@@ -66,7 +68,11 @@ class OllamaDialect:
         if model not in self.models:
             return Refuse(404, f"model '{model}' not found")
         info = {"general.architecture": "qwen3", "qwen3.context_length": 40_960}
-        return {"model_info": info, **({"capabilities": self.capabilities} if self.capabilities is not None else {})}
+        return {
+            "model_info": info,
+            **self.shown,
+            **({"capabilities": self.capabilities} if self.capabilities is not None else {}),
+        }
 
     def _pull(self, model: str) -> Plain:
         answer = self.library.get(model)

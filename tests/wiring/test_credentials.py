@@ -65,6 +65,7 @@ async def test_a_name_that_climbs_out_of_the_folder_finds_nothing(tmp_path: Path
         (Provider.ANTHROPIC, None, "ANTHROPIC_API_KEY"),
         (Provider.ANTHROPIC, "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
         (Provider.ANTHROPIC, "https://api.anthropic.com.evil.example", ""),
+        (Provider.ANTHROPIC, "http://api.anthropic.com", ""),
         (Provider.ANTHROPIC, "http://127.0.0.1:8080", ""),
         (Provider.OPENAI_COMPATIBLE, "https://openrouter.ai/api/v1", ""),
         (Provider.OPENAI_COMPATIBLE, "https://api.openai.com/v1", "OPENAI_API_KEY"),

@@ -154,7 +154,7 @@ class AttemptLog:
         """Add one record; it is durable when this returns.
 
         Raises FencedError when anyone else has written since: stop at once. Raises ServiceUnavailableError when the
-        journal stays away; the record may or may not be in.
+        journal stays away; the record may or may not be in. A CallFinished waits for the journal until it is cancelled.
         """
         record = Record(data=event.model_dump(mode="json", by_alias=True))
         self._own.add(record.id)
@@ -168,9 +168,10 @@ class AttemptLog:
                 await self._read_back()
             except ServiceUnavailableError:
                 outages += 1
-                if outages > OUTAGES:
+                # An answer that was paid for is held as long as the claim lasts: giving it up means paying again.
+                if outages > OUTAGES and not isinstance(event, CallFinished):
                     raise
-                await self._sleep(min(0.1 * 2**outages, 2.0))
+                await self._sleep(min(0.1 * 2 ** min(outages, 5), 2.0))
 
     async def foreign(self) -> bool:
         """Whether anyone else has written since we last looked."""

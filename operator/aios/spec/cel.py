@@ -32,9 +32,9 @@ _NAME = Rule(
 )
 _HOST = "|".join(host.replace(".", "[.]") for host in CLOUD_HOSTS)
 _KNOWN_CLOUD = (
-    f"((has(self.endpoint) && self.endpoint.matches('^https?://([^/?#]*[.])?({_HOST})(:[0-9]+)?([/?#].*)?$'))"
+    f"((has(self.endpoint) && self.endpoint.matches('(?i)^https?://([^/]*[.])?({_HOST})[.]*(:[0-9]+)?(/.*)?$'))"
     " || (self.provider == 'Anthropic' && !has(self.endpoint))"
-    " || (self.provider == 'Ollama' && has(self.model) && self.model.matches('[-:]cloud$')))"
+    " || (self.provider == 'Ollama' && has(self.model) && self.model.matches('(?i)[-:]cloud$')))"
 )
 _CLOUD = (
     f"({_KNOWN_CLOUD} || (has(self.locality) ? self.locality == 'Cloud' : self.provider in ['Anthropic',"

@@ -29,7 +29,8 @@ CLOUD_HOSTS = (
 )
 """Whose hosts, and their subdomains, are somebody else's machines whatever a spec states."""
 OLLAMA_CLOUD_SUFFIXES = ("-cloud", ":cloud")
-"""An Ollama daemon passes models of such names on to its maker's cloud (Ollama's documentation, "Cloud models")."""
+"""An Ollama daemon passes models of such names, in any case, on to its maker's cloud (its documentation, "Cloud
+models")."""
 
 
 class Prices(Part):
@@ -167,14 +168,22 @@ class ModelSpec(Part):
     @property
     def known_cloud(self) -> str:
         """What shows that calls leave for somebody else's machines; empty when nothing does."""
-        host = (urlsplit(self.endpoint).hostname or "").rstrip(".") if self.endpoint else ""
+        host = self.host.rstrip(".")
         if any(host == cloud or host.endswith(f".{cloud}") for cloud in CLOUD_HOSTS):
             return f"endpoint {host}"
         if self.provider is Provider.ANTHROPIC and not self.endpoint:
             return "provider Anthropic without an endpoint of your own"
-        if self.provider is Provider.OLLAMA and (self.model or "").endswith(OLLAMA_CLOUD_SUFFIXES):
+        if self.provider is Provider.OLLAMA and (self.model or "").lower().endswith(OLLAMA_CLOUD_SUFFIXES):
             return f"model {self.model}"
         return ""
+
+    @property
+    def host(self) -> str:
+        """The endpoint's host in lower case; "" when there is none, or none that can be read (`rules` says so)."""
+        try:
+            return urlsplit(self.endpoint or "").hostname or ""
+        except ValueError:
+            return ""
 
     @property
     def effective_clearance(self) -> Privacy:

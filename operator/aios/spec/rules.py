@@ -7,6 +7,7 @@ can say the API server checks as well; the rest (circles, other objects, prompts
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aios.naming import PLAN_TASK
 from aios.spec.base import Kind, Ref
@@ -125,11 +126,21 @@ def _provider_problems(model: Model) -> Iterator[Problem]:
         yield Problem("spec.model", f"{spec.provider} needs model: its name for the model")
     if spec.endpoint is None and spec.provider is Provider.OPENAI_COMPATIBLE:
         yield Problem("spec.endpoint", "OpenAICompatible needs endpoint, such as http://vllm:8000/v1")
+    if spec.endpoint is not None and not _is_address(spec.endpoint):
+        yield Problem("spec.endpoint", "this is no address: a host, and a port from 1 to 65535 if any")
     if spec.endpoint is not None and spec.provider in IN_PROCESS:
         yield Problem("spec.endpoint", f"{spec.provider} runs in the worker itself and has no endpoint")
     if spec.locality is Locality.LOCAL and spec.known_cloud:
         message = f"{spec.known_cloud} is somebody else's cloud: state Cloud, or nothing"
         yield Problem("spec.locality", message, Reason.CLEARANCE_NEEDS_LOCAL_MODELS)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _cloud_problems(model: Model) -> Iterator[Problem]:

@@ -155,7 +155,7 @@ class TaskPhase(StrEnum):
 _LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _INPUT_KEY = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _PRICE = r"^[0-9]{1,6}(\.[0-9]{1,6})?$"
-_URL = r"^https?://[^\s/@]+(/\S*)?$"
+_URL = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/\S*)?$"
 _DURATION = r"^([0-9]{1,6}(ms|s|m|h))+$"
 
 Name = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
@@ -172,7 +172,8 @@ InputKey = Annotated[str, StringConstraints(pattern=_INPUT_KEY, max_length=KEY_L
 Price = Annotated[str, StringConstraints(pattern=_PRICE, max_length=13)]
 """USD per million tokens, quoted so that no floating point ever touches money: "0.25"."""
 Url = Annotated[str, StringConstraints(pattern=_URL, max_length=512)]
-"""Where a server listens; never with credentials in it."""
+"""Where a server listens; never with credentials in it. A host is plain ASCII, so that whoever judges it reads what the
+HTTP client connects to: an ideographic full stop is a dot to the one and not to the other."""
 Duration = Annotated[str, StringConstraints(pattern=_DURATION, max_length=24)]
 """A length of time such as 90s, 10m or 1h30m."""
 

@@ -5,7 +5,6 @@ A client is made once a process and model, kept while its spec stays the same, a
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from aios.adapters.scripted import ScriptedModel
 from aios.desired.nouns import WorkerModel
@@ -78,9 +77,12 @@ class ChatModels:
 
 
 def vendor_variable(spec: ModelSpec) -> str:
-    """The environment variable that may hold the key of this model; "" when its endpoint is not the vendor's."""
+    """The environment variable that may hold the key of this model; "" when its endpoint is not the vendor's, or is
+    one where the key would travel in clear."""
     variable, domain = VENDORS.get(spec.provider, ("", ""))
-    host = (urlsplit(spec.endpoint).hostname or "").rstrip(".") if spec.endpoint else domain
+    if spec.endpoint and not spec.endpoint.startswith("https://"):
+        return ""
+    host = spec.host.rstrip(".") if spec.endpoint else domain
     return variable if host == domain or host.endswith(f".{domain}") else ""
 
 

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aios.adapters.anthropic.reply import Answer
 from aios.adapters.model_api.arguments import CUT_OFF
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
+
+MOST = Usage(input_tokens=999, output_tokens=99)
 
 
 def started(**usage: object) -> dict[str, object]:
@@ -31,7 +34,7 @@ def read(*events: dict[str, Any]) -> Reply:
     for event in events:
         answer.add(event)
     assert answer.ended
-    return answer.reply("claude-x")
+    return answer.reply("claude-x", at_most=lambda _text: MOST)
 
 
 def tool(*pieces: str) -> list[dict[str, object]]:
@@ -47,6 +50,15 @@ def test_the_kinds_of_input_are_disjoint_and_later_counts_replace_earlier_ones()
     reply = read(started(**counts), *TEXT, *ended("end_turn", output_tokens=42, cache_read_input_tokens=None))
     assert reply.usage == Usage(input_tokens=5, output_tokens=42, cache_read_tokens=70, cache_write_tokens=30)
     assert (reply.model, reply.text) == ("claude-x-1", "Half of")
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [({}, {}), ({"input_tokens": 5, "output_tokens": 1}, {}), ({}, {"output_tokens": 42})]
+)
+def test_a_server_that_does_not_count_to_the_end_is_counted_at_the_most(
+    first: dict[str, object], last: dict[str, object]
+) -> None:
+    assert read(started(**first), *TEXT, *ended("end_turn", **last)).usage == MOST
 
 
 def test_a_tool_call_that_was_cut_off_is_one_that_every_tool_refuses() -> None:
@@ -91,7 +103,7 @@ VALUES = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["type", "index", "delta", "text", "usage", "message", "content_block", "stop_reason", "input"]
+                ["type", "index", "delta", "text", "usage", "message", "model", "content_block", "stop_reason", "input"]
             ),
             inner,
             max_size=5,
@@ -103,9 +115,10 @@ KINDS = ["message_start", "content_block_start", "content_block_delta", "message
 NAMES = st.sampled_from(["index", "delta", "usage", "message", "content_block"])
 
 
+@example([("message_start", {"message": {"model": "\ud83d"}})])
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.dictionaries(NAMES, VALUES)), max_size=8))
 def test_no_event_breaks_the_reading(events: list[tuple[str, dict[str, object]]]) -> None:
     answer = Answer()
     for kind, event in events:
         answer.add({"type": kind, **event})
-    answer.reply("claude-x").model_dump_json()
+    answer.reply("claude-x", at_most=lambda _text: MOST).model_dump_json()

@@ -1,6 +1,7 @@
 """One call of each provider, by the vendor's own library, against a server that misbehaves in every way we know."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -97,6 +98,35 @@ async def test_nothing_of_the_environment_goes_to_an_endpoint(
     assert not {name for name in asked.headers if name.startswith(("x-stainless", "x-gateway", "openai", "x-api"))}
     said = " ".join(asked.headers.values())
     assert not any(word in said for word in ("vendor", "secret", "user", os.uname().machine))
+
+
+async def test_no_proxy_stands_between_us_and_this_machine(
+    provider: ProviderUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_ports(1)[0]}")
+    model = provider.client()
+    await model.chat(ASK)
+    await model.close()
+    assert len(provider.stub.chats) == 1
+
+
+async def test_a_librarys_debug_lines_show_neither_key_nor_request(
+    provider: ProviderUnderTest, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = logging.getLogger(provider.name)
+    before = library.level
+    library.setLevel(logging.DEBUG)  # what ANTHROPIC_LOG=debug does when the library is imported
+    try:
+        model = provider.client()
+        await model.chat(ASK)
+        await model.close()
+    finally:
+        library.setLevel(before)
+    assert KEY not in caplog.text
+    assert "Do it." not in caplog.text
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 529])

@@ -13,7 +13,7 @@ from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 from aios.spec.model import ModelSpec
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 from tests.adapters.ollama.conftest import KEY, key, no_key
-from tests.servers.model_stub import Act, Cut, Late, ModelStub, Plain, Refuse, Say, Stall, Trouble
+from tests.servers.model_stub import Act, Cut, Late, ModelStub, Plain, Refuse, Say, Stall, Trouble, stub
 from tests.servers.ollama_dialect import NDJSON, OllamaDialect
 from tests.servers.process import free_ports
 from tests.servers.waiting import eventually
@@ -33,6 +33,33 @@ async def failure(model: OllamaModel, daemon: ModelStub, act: Act) -> ModelCallE
     assert len(daemon.chats) == 1
     assert KEY not in str(caught.value)
     return caught.value
+
+
+async def test_a_redirect_is_not_followed(model: OllamaModel, daemon: ModelStub) -> None:
+    with stub(OllamaDialect()) as elsewhere:
+        error = await failure(model, daemon, Refuse(307, headers={"location": f"{elsewhere.url}/api/chat"}))
+        assert (error.transient, error.maybe_charged) == (False, False)
+        assert elsewhere.chats == []
+
+
+async def test_a_local_name_for_somebody_elses_model_is_sent_nothing(
+    spec: Callable[..., ModelSpec], dialect: OllamaDialect, daemon: ModelStub
+) -> None:
+    dialect.shown = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
+    with pytest.raises(ModelCallError, match=r"passes calls of qwen3:8b on to https://ollama\.com") as caught:
+        await OllamaModel("local", spec(), key).chat(ASK)
+    assert not caught.value.transient
+    assert daemon.chats == []
+
+
+async def test_tokens_that_cost_money_are_counted_where_the_daemon_leaves_them_out(
+    spec: Callable[..., ModelSpec], daemon: ModelStub
+) -> None:
+    prices = {"inputPerMTok": "1", "outputPerMTok": "1"}
+    daemon.script = [Say("Yes", usage=Usage(input_tokens=0, output_tokens=9))]
+    usage = (await OllamaModel("local", spec(prices=prices), key).chat(ASK)).usage
+    assert usage.input_tokens > sum(len(message.text) for message in ASK.messages)
+    assert usage.output_tokens == 9
 
 
 async def test_an_answer_is_put_together_from_its_pieces(model: OllamaModel, daemon: ModelStub) -> None:

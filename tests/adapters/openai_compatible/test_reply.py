@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aios.adapters.model_api.arguments import CUT_OFF
@@ -36,7 +36,7 @@ def test_cached_tokens_are_not_counted_twice() -> None:
     assert reply == Reply(text="Yes", usage=Usage(input_tokens=36, output_tokens=7, cache_read_tokens=64), model="m-1")
 
 
-@pytest.mark.parametrize("usage", [{}, {"usage": None}])
+@pytest.mark.parametrize("usage", [{}, {"usage": None}, {"usage": {}}, {"usage": {"total_tokens": 3}}])
 def test_a_server_that_counts_nothing_is_counted_at_the_most(usage: dict[str, object]) -> None:
     assert read({**delta("stop", content="Yes"), **usage}).usage == MOST
 
@@ -98,6 +98,7 @@ VALUES = st.recursive(
 )
 
 
+@example([{"model": "\ud83d"}])
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), VALUES), max_size=6))
 def test_no_chunk_breaks_the_reading(chunks: list[dict[str, object]]) -> None:
     answer = Answer()

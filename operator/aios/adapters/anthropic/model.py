@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from aios.adapters.anthropic.reply import Answer
 from aios.adapters.anthropic.request import to_body, to_counted
 from aios.adapters.model_api.call import ApiKey, Call, one_call
-from aios.adapters.model_api.client import longest_reply, open_http
+from aios.adapters.model_api.client import hush, longest_reply, open_http
+from aios.adapters.model_api.counting import at_most
 from aios.adapters.model_api.failures import lost
 from aios.adapters.model_api.late_client import LateClient
 from aios.adapters.model_api.vendor import Vendor, vendor
@@ -44,7 +45,7 @@ class AnthropicModel:
             answer = await self._stream(call, request)
             if not answer.ended:
                 raise lost(self._vendor, "the stream ended before the answer did")
-            return answer.reply(self._vendor.asked)
+            return answer.reply(self._vendor.asked, at_most=lambda text: at_most(request, text))
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """Input tokens of `request` as the provider counts them; free of charge. Raises ModelCallError."""
@@ -100,8 +101,9 @@ def open_client(vendor: Vendor, spec: ModelSpec, idle: float) -> "AsyncAnthropic
     environment; the key comes with each request."""
     from anthropic import AsyncAnthropic
 
+    hush("anthropic")
     longest = seconds(spec.call_timeout)
-    http = open_http(idle=idle, longest=longest, limit=longest_reply(spec.max_output_tokens))
+    http = open_http(vendor.endpoint, idle=idle, longest=longest, limit=longest_reply(spec.max_output_tokens))
     return AsyncAnthropic(
         api_key="comes-with-each-request",
         base_url=vendor.endpoint,

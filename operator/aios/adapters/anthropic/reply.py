@@ -3,7 +3,7 @@
 Events are read as plain JSON objects and never trusted to be whole: proxies and other servers speak this protocol too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class Answer:
         """Whether the last event has come; without it the answer is cut off."""
         self._blocks: dict[int, _Block] = {}
         self._counts: dict[str, Any] = {}
+        self._counted_to_the_end = False
         self._model = self._stop = ""
 
     def add(self, event: Event) -> None:
@@ -53,12 +54,21 @@ class Answer:
             case "message_delta":
                 self._stop = str(_object(event, "delta").get("stop_reason") or self._stop)
                 self._count(event)
+                self._counted_to_the_end |= isinstance(_object(event, "usage").get("output_tokens"), int)
             case "message_stop":
                 self.ended = True
 
-    def reply(self, model: str) -> Reply:
-        """The whole. An answer that ended at its limit says so in its text, and a tool call that was cut off there has
-        arguments that every tool refuses; a refusal to answer says so and calls nothing."""
+    @property
+    def counted(self) -> bool:
+        """Whether the server said how many tokens were used; its first count of the output is not the last."""
+        return self._counted_to_the_end and isinstance(self._counts.get("input_tokens"), int)
+
+    def reply(self, model: str, *, at_most: Callable[[str], Usage]) -> Reply:
+        """The whole; `at_most` bounds the usage of what was written, for a server that does not state it.
+
+        An answer that ended at its limit says so in its text, and a tool call that was cut off there has arguments
+        that every tool refuses; a refusal to answer says so and calls nothing.
+        """
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
         text = "".join(block.text for block in blocks if block.kind == "text")
         calls = tuple(self._call(block, last=block is blocks[-1]) for block in blocks if block.kind == "tool_use")
@@ -67,8 +77,8 @@ class Answer:
         return Reply(
             text=valid_text(f"{text}\n\n{self._remark()}".strip() if self._remark() else text),
             tool_calls=calls,
-            usage=self._usage(),
-            model=self._model or model,
+            usage=self._usage() if self.counted else at_most("".join(b.name + b.text for b in blocks)),
+            model=valid_text(self._model) or model,
         )
 
     def _remark(self) -> str:

@@ -2,11 +2,15 @@
 stops reading at a bound.
 
 The libraries add headers from the environment (ANTHROPIC_CUSTOM_HEADERS, OPENAI_ORG_ID ...) whatever the endpoint is,
-and tell about the machine; what may leave is listed here instead. Proxies of the environment are honoured.
+and tell about the machine; what may leave is listed here instead. Proxies of the environment are honoured, but
+for what is on this machine.
 """
 
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
+
+from aios.adapters.model_api.vendor import is_loopback
 
 if TYPE_CHECKING:
     import httpx2
@@ -53,12 +57,18 @@ class RedirectedError(Exception):
         self.status, self.target = status, target
 
 
+def hush(library: str) -> None:
+    """Once it is imported: its debug lines, which a variable of the environment turns on (ANTHROPIC_LOG), hold the key
+    and the whole request."""
+    logging.getLogger(library).setLevel(logging.WARNING)
+
+
 def longest_reply(max_output_tokens: int) -> int:
     """Bytes of an answer that are read at most."""
     return FREE_BYTES + BYTES_A_TOKEN * max_output_tokens
 
 
-def open_http(*, idle: float, longest: float, limit: int) -> "httpx2.AsyncClient":
+def open_http(endpoint: str, *, idle: float, longest: float, limit: int) -> "httpx2.AsyncClient":
     """A client for one event loop. `idle`: seconds without a byte until a connection counts as dead; `longest`:
     seconds of a whole call, of which connecting takes at most half, so that it is known when nothing was sent;
     `limit`: bytes of an answer."""
@@ -80,6 +90,7 @@ def open_http(*, idle: float, longest: float, limit: int) -> "httpx2.AsyncClient
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(connect=connect, pool=connect, write=SEND_SECONDS, read=min(idle, longest)),
         follow_redirects=False,
+        trust_env=not is_loopback(endpoint),
         event_hooks={"request": [only_what_is_listed], "response": [bounded]},
     )
 

@@ -1,5 +1,6 @@
 """Who is asked, as messages name it: our model, their model, the host, the place of the key. Never the key."""
 
+import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -28,6 +29,15 @@ class Vendor:
 
     def __str__(self) -> str:
         return f"model {self.model}: {self.service} ({self.asked} at {self.host})"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` is this machine: then no proxy of the environment's may stand between."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def vendor(name: str, spec: ModelSpec, *, service: str, endpoint: str, variable: str) -> Vendor:

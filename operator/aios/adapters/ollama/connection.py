@@ -4,13 +4,13 @@ A client a call rather than one for all: a kept connection that the server has j
 was taken and lost.
 """
 
-import ipaddress
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from aios.adapters.model_api.vendor import is_loopback
 from aios.errors import MissingExtraError
 from aios.spec.model import ModelSpec
 
@@ -28,10 +28,12 @@ ApiKey = Callable[[], Awaitable[str]]
 
 @dataclass(slots=True)
 class Connection:
-    """One call's client, and what its last answer said about when to come back."""
+    """One call's client, and what the library leaves out of answers: when to come back, and who really answers."""
 
     client: "AsyncClient"
     retry_after: float | None = None
+    remote: str = ""
+    """The host that the daemon passes a model's calls on to, once it was asked what the model is."""
 
 
 def endpoint(spec: ModelSpec) -> str:
@@ -55,12 +57,16 @@ async def connected(
 
     async def note(response: httpx.Response) -> None:
         connection.retry_after = _seconds(response.headers.get("retry-after", ""))
+        if response.is_success and response.url.path.endswith("/api/show"):
+            connection.remote = _remote_host(await response.aread())
 
     where = endpoint(spec)
     client = AsyncClient(
         where,
         timeout=httpx.Timeout(silence, connect=CONNECT_SECONDS),
         auth=_headers(api_key, call_key),
+        # The library's own default is to follow, and a 307 would carry the whole prompt to whatever host it names.
+        follow_redirects=False,
         trust_env=not is_loopback(where),
         event_hooks={"response": [note]},
     )
@@ -87,13 +93,13 @@ def _headers(api_key: str, call_key: str) -> "httpx.Auth":
     return Headers()
 
 
-def is_loopback(url: str) -> bool:
-    """Whether `url` is this machine: then no proxy of the environment's may stand between."""
-    host = urlsplit(url).hostname or ""
+def _remote_host(shown: bytes) -> str:
+    """`remote_host` of what /api/show says; an answer of another form is judged by who reads the rest of it."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        said = json.loads(shown)
     except ValueError:
-        return host == "localhost"
+        return ""
+    return str(said.get("remote_host") or "") if isinstance(said, dict) else ""
 
 
 def _seconds(header: str) -> float | None:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 from typing import Any
 
+from aios.adapters.model_api.counting import at_most
 from aios.adapters.ollama.connection import ApiKey, connected
 from aios.adapters.ollama.failures import told
 from aios.adapters.ollama.pulling import is_there, pull
@@ -56,7 +57,17 @@ class OllamaModel:
                 maybe_charged=True,
             ) from error
         check_whole_prompt(reply, size=size(request), window=window(self._spec))
-        return reply
+        return self._counted(reply, request)
+
+    def _counted(self, reply: Reply, request: ChatRequest) -> Reply:
+        """Where tokens cost money none may be left out, as older versions do with what their cache held."""
+        usage = reply.usage
+        if self._spec.prices is None or (usage.input_tokens and usage.output_tokens):
+            return reply
+        most = at_most(request, reply.text + "".join(call.model_dump_json() for call in reply.tool_calls))
+        counts = {"input_tokens": usage.input_tokens or most.input_tokens}
+        counts["output_tokens"] = usage.output_tokens or most.output_tokens
+        return reply.model_copy(update={"usage": usage.model_copy(update=counts)})
 
     async def _send(self, request: ChatRequest, arguments: dict[str, Any], key: str) -> Reply:
         call_key = digest(request.key)

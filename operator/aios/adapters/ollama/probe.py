@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from aios.adapters.ollama.connection import ApiKey, connected, endpoint, is_loopback
+from aios.adapters.model_api.vendor import is_loopback
+from aios.adapters.ollama.connection import ApiKey, connected, endpoint
 from aios.adapters.ollama.failures import told
 from aios.adapters.ollama.pulling import is_there
 from aios.adapters.ollama.request import window

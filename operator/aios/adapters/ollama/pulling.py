@@ -16,6 +16,7 @@ from aios.adapters.ollama.connection import connected, endpoint
 from aios.adapters.ollama.failures import told
 from aios.errors import ModelCallError
 from aios.spec.model import ModelSpec
+from aios.spec.vocabulary import Locality
 
 if TYPE_CHECKING:
     from ollama import ProgressResponse
@@ -31,7 +32,8 @@ UNKNOWN = ("file does not exist", "not found", "invalid model name")
 
 
 async def is_there(spec: ModelSpec, api_key: str) -> bool:
-    """Whether the daemon has the model. Raises ModelCallError when it does not answer."""
+    """Whether the daemon has the model. Raises ModelCallError when it does not answer, or has one that is said to be
+    Local and is a name for somebody else's."""
     async with connected(spec, api_key, silence=SILENCE_SECONDS) as connection:
         from ollama import ResponseError
 
@@ -44,7 +46,18 @@ async def is_there(spec: ModelSpec, api_key: str) -> bool:
                 if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
                 # A proxy may pass on nothing but chat: the call itself will tell.
+        _require_local(spec, connection.remote)
     return True
+
+
+def _require_local(spec: ModelSpec, remote: str) -> None:
+    # `ollama cp` gives a cloud model any name, so the name alone proves nothing.
+    if remote and spec.effective_locality is Locality.LOCAL:
+        raise ModelCallError(
+            f"Ollama passes calls of {spec.model} on to {remote}: that is a Cloud model. Nothing was sent. State "
+            "spec.locality Cloud and its prices, or use a model that runs on the machine",
+            transient=False,
+        )
 
 
 async def pull(spec: ModelSpec, api_key: str, *, seconds: float = PULL_SECONDS) -> None:

@@ -2,25 +2,24 @@
 environment."""
 
 import importlib.util
-import json
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aios.adapters.model_api.call import ApiKey, Call, one_call
-from aios.adapters.model_api.client import longest_reply, open_http
+from aios.adapters.model_api.client import hush, longest_reply, open_http
+from aios.adapters.model_api.counting import at_most
 from aios.adapters.model_api.failures import lost
 from aios.adapters.model_api.late_client import LateClient
 from aios.adapters.model_api.vendor import Vendor, vendor
 from aios.adapters.openai_compatible.reply import Answer
 from aios.adapters.openai_compatible.request import to_body, wants_plan
 from aios.errors import MissingExtraError, ModelCallError
-from aios.models.cost import spelled
 from aios.ports.chat_model import ChatRequest
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import seconds
-from aios.tasks.attempt_events import Reply, Usage
+from aios.tasks.attempt_events import Reply
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, Omit
@@ -57,7 +56,7 @@ class OpenAICompatibleModel:
             if not answer.ended:
                 raise lost(self._vendor, "the stream ended before the answer did")
             self._tell_if_uncounted(answer)
-            return answer.reply(self._vendor.asked, at_most=lambda text: _at_most(request, text))
+            return answer.reply(self._vendor.asked, at_most=lambda text: at_most(request, text))
 
     async def close(self) -> None:
         """End the connections."""
@@ -105,12 +104,6 @@ class OpenAICompatibleModel:
             logger.warning("%s counts no tokens: its calls are counted at the most they can be", self._vendor)
 
 
-def _at_most(request: ChatRequest, text: str) -> Usage:
-    """A token stands for at least one byte."""
-    asked = len(json.dumps(spelled(request), ensure_ascii=False).encode())
-    return Usage(input_tokens=asked, output_tokens=min(request.max_output_tokens, max(1, len(text.encode()))))
-
-
 def openai_vendor(name: str, spec: ModelSpec) -> Vendor:
     """Who answers for `spec`. An endpoint without a path means /v1 of it, where all such servers have their API."""
     endpoint = (spec.endpoint or ENDPOINT).rstrip("/")
@@ -124,8 +117,9 @@ def open_client(vendor: Vendor, spec: ModelSpec, idle: float) -> "AsyncOpenAI":
     environment; the key comes with each request."""
     from openai import AsyncOpenAI
 
+    hush("openai")
     longest = seconds(spec.call_timeout)
-    http = open_http(idle=idle, longest=longest, limit=longest_reply(spec.max_output_tokens))
+    http = open_http(vendor.endpoint, idle=idle, longest=longest, limit=longest_reply(spec.max_output_tokens))
     return AsyncOpenAI(
         api_key="comes-with-each-request",
         base_url=vendor.endpoint,

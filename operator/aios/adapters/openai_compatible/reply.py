@@ -14,6 +14,8 @@ from aios.tasks.attempt_events import Reply, ToolCall, Usage
 Chunk = Mapping[str, Any]
 AT_LIMIT = "length"
 FILTERED = "content_filter"
+COUNTED = ("prompt_tokens", "completion_tokens")
+"""Both, or the call would cost less than it did."""
 
 
 @dataclass
@@ -48,8 +50,9 @@ class Answer:
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk. The count of tokens comes in one of its own, or with any other."""
         self._model = str(chunk.get("model") or self._model)
-        if isinstance(chunk.get("usage"), Mapping):
-            self._usage = chunk["usage"]
+        usage = chunk.get("usage")
+        if isinstance(usage, Mapping) and all(isinstance(usage.get(name), int) for name in COUNTED):
+            self._usage = usage
         for choice in _objects(chunk.get("choices"))[:1]:
             self._finish = str(choice.get("finish_reason") or self._finish)
             delta = choice.get("delta")
@@ -79,7 +82,7 @@ class Answer:
             text=valid_text(f"{text}\n\n{remark}".strip() if remark else text),
             tool_calls=() if self._withheld else calls,
             usage=_usage(self._usage) if self._usage is not None else at_most(text + self._written),
-            model=self._model or model,
+            model=valid_text(self._model) or model,
         )
 
     @property
