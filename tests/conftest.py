@@ -25,18 +25,25 @@ from tests.servers.qdrant import qdrant_server
 from tests.servers.rabbitmq import rabbitmq
 from tests.servers.redis import redis_server
 from tests.servers.seaweedfs import seaweedfs
+from tests.servers.tls import authorities, mutual_redis, tls_minio, tls_qdrant, tls_rabbitmq, tls_redis
 
 __all__ = [
+    "authorities",
     "llama_server",
     "loopback_only",
     "minio",
     "minio_lossy",
     "minio_program",
+    "mutual_redis",
     "pytest_sessionfinish",
     "qdrant_server",
     "rabbitmq",
     "redis_server",
     "seaweedfs",
+    "tls_minio",
+    "tls_qdrant",
+    "tls_rabbitmq",
+    "tls_redis",
 ]
 
 FOREIGN = re.compile(

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from aios.telemetry import bound, configure_logs, serve_metrics
+from aios.telemetry import ONCE, SELDOM_SECONDS, Seldom, bound, configure_logs, serve_metrics
 
 log = logging.getLogger("aios.tests")
 
@@ -26,6 +26,36 @@ def test_a_log_line_is_json_with_the_bound_ids(tmp_path: Path) -> None:
     assert (inside["message"], inside["run"], inside["project"], inside["task"]) == ("said 1", "r", "p", "t")
     assert inside["level"] == "info"
     assert "run" not in outside
+
+
+def record(message: str, level: int = logging.WARNING) -> logging.LogRecord:
+    return logging.LogRecord("aios.tests", level, __file__, 1, message, (), None)
+
+
+def test_the_same_warning_is_logged_once_a_minute_and_errors_always() -> None:
+    times = iter((0.0, 1.0, SELDOM_SECONDS - 1, SELDOM_SECONDS - 1, SELDOM_SECONDS + 1))
+    seldom = Seldom(now=lambda: next(times))
+    assert [seldom.filter(record("away")) for _ in range(3)] == [True, False, False]
+    assert seldom.filter(record("another reason"))
+    assert seldom.filter(record("wrong", logging.ERROR))
+    assert seldom.filter(record("away"))
+
+
+def test_what_cannot_change_while_a_process_runs_is_said_once(tmp_path: Path) -> None:
+    file = tmp_path / "aios.jsonl"
+    configure_logs(file=file, stderr=False)
+    for _ in range(3):
+        log.warning("no memory here: %s", "set a variable", extra=ONCE)
+    configure_logs(file=None, stderr=False)
+    assert [json.loads(line)["message"] for line in file.read_text().splitlines()] == ["no memory here: set a variable"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system: it is Linux's")
+def test_a_full_disk_prints_no_trace_for_each_line_that_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(file=Path("/dev/full"), stderr=False)
+    log.warning("nobody will read this")
+    configure_logs(file=None, stderr=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_metrics_and_probes(monkeypatch: pytest.MonkeyPatch) -> None:

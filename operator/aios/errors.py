@@ -4,6 +4,13 @@ Messages say what was wrong, where (file:line:column or kind/namespace/name) and
 this tree is a defect of ours and travels as it is.
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 
 class AiosError(Exception):
     """Base of all our errors. `retryable`: the same call may succeed later without anyone changing anything."""
@@ -23,6 +30,10 @@ class EnvironmentProblemError(AiosError):
     """Something around us is missing or in the way: a service, a lock held by another process, an extra."""
 
 
+class HeldElsewhereError(EnvironmentProblemError):
+    """Another installation on the same services means something else by the same name."""
+
+
 class MissingExtraError(EnvironmentProblemError):
     """An optional part is not installed; the message names the install line."""
 
@@ -34,6 +45,33 @@ class ServiceUnavailableError(AiosError):
     """A port's service did not answer; waiting may help."""
 
     retryable = True
+
+
+class CredentialsRefusedError(ServiceUnavailableError):
+    """A service answered that it does not let us in; waiting helps only when somebody corrects that there."""
+
+
+class TlsRefusedError(ServiceUnavailableError):
+    """One side does not trust the other's certificate, or speaks no TLS; waiting helps only when somebody corrects
+    that."""
+
+
+class DiskFullError(ServiceUnavailableError):
+    """A disk of this machine, or our share of it, is full; what waits goes on once somebody has made room there."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; free some space on its disk")
+
+
+@contextmanager
+def disk_of(path: Path) -> Iterator[None]:
+    """Wrap what writes at or below `path`. Raises DiskFullError when there is no room; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise DiskFullError(error.filename or path, error.strerror or str(error)) from error
 
 
 class SequenceConflictError(AiosError):

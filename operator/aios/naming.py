@@ -25,6 +25,8 @@ ANNOTATION_SOURCE_DIGEST = f"{GROUP}/source-digest"
 """Digest of what the source said when it was last applied: unchanged YAML does not undo `aios cancel`."""
 ANNOTATION_RETRY = f"{GROUP}/retry"
 """TOKEN or TOKEN=task,task: run failed tasks again; the engine answers each token once."""
+ANNOTATION_TAKE_OVER = f"{GROUP}/take-over"
+"""On a Project, "true": its name is ours although another installation on the same services left it behind."""
 
 PLAN_TASK = "plan"
 """The task name reserved for the supervisor's plan; users cannot name a task so."""
@@ -61,19 +63,28 @@ def run_id(namespace: str, project: str, spec_digest: str) -> str:
     return f"{namespace}/{project}/{spec_digest[:12]}"
 
 
+RUN_STREAMS, ATTEMPT_STREAMS, MAIL_STREAMS = "runs/", "attempts/", "mail/"
+"""What the journal streams of each sort start with; the namespace follows."""
+
+
 def run_stream(run: str) -> str:
     """The journal stream that is the truth about a run."""
-    return f"runs/{run}"
+    return f"{RUN_STREAMS}{run}"
 
 
 def attempt_stream(run: str, task: str, attempt: int) -> str:
     """The journal stream that is claim, ledger and fence of one attempt at one task."""
-    return f"attempts/{run}/{task}/{attempt}"
+    return f"{ATTEMPT_STREAMS}{run}/{task}/{attempt}"
 
 
 def mail_stream(run: str, member: str) -> str:
     """The mailbox of a member within a run."""
-    return f"mail/{run}/{member}"
+    return f"{MAIL_STREAMS}{run}/{member}"
+
+
+def declared_stream(namespace: str, kind: str, name: str) -> str:
+    """The journal stream that tells which installations declare a thing."""
+    return f"declared/{namespace}/{kind}/{name}"
 
 
 def workspace_prefix(namespace: str, project: str) -> str:

@@ -18,7 +18,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AIOS_", extra="ignore", frozen=True)
 
     state_dir: Path | None = Field(default=None, description="The laptop's state folder.")
-    namespace: str = Field(default="default", description="Where objects without a namespace live.")
+    namespace: str = Field(
+        default="default",
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+        description="Where objects without a namespace live.",
+    )
     metrics_port: int = Field(default=0, ge=0, le=65_535, description="Port of /metrics; 0 takes a free one.")
     metrics_address: str = Field(default="127.0.0.1", description="Address of /metrics; a pod says 0.0.0.0.")
     pod: str = Field(default="", validation_alias="POD_NAME", description="The pod this runs in; empty outside one.")
@@ -27,12 +31,17 @@ class Settings(BaseSettings):
     broker_admin_url: SecretStr = Field(
         default=SecretStr(""),
         description="http[s]://USER:PASSWORD@HOST:PORT of RabbitMQ's management; only operators need it. "
-        "Default: the broker's host and user, port 15672.",
+        "Default: the broker's host and user, port 15672 (15671 with TLS).",
     )
     objects_url: SecretStr = Field(default=SecretStr(""), description="s3+http[s]://KEY:SECRET@HOST:PORT[?region=R]")
     journal_url: SecretStr = Field(default=SecretStr(""), description="As objects_url, which is the default.")
     sessions_url: SecretStr = Field(default=SecretStr(""), description="redis[s]://[USER:PASSWORD@]HOST:PORT/DB")
     knowledge_url: SecretStr = Field(default=SecretStr(""), description="http[s]://[:API-KEY@]HOST:PORT of Qdrant")
+    embeddings_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="ollama+http[s]://[:KEY@]HOST:PORT/MODEL or openai+http[s]://[:KEY@]HOST:PORT/v1/MODEL of a "
+        "machine of yours: finds what agents remember by its meaning, too. Default: by its words alone.",
+    )
 
 
 def read_settings() -> Settings:

@@ -8,8 +8,9 @@ and secrets are never logged. Metrics are served on loopback only, so that start
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ from prometheus_client import (
 )
 
 LOOPBACK = "127.0.0.1"
+SELDOM_SECONDS = 60.0
+ONCE = {"once": True}
 _IDS = ("namespace", "run", "project", "task", "attempt", "agent", "worker")
 _ids: ContextVar[dict[str, str]] = ContextVar("aios_log_ids")
 
@@ -89,6 +92,32 @@ def _ids_of(record: logging.LogRecord) -> dict[str, str]:
     return {**_ids.get({}), **stated}
 
 
+class Seldom(logging.Filter):
+    """Lets the same warning pass once a minute: what waits for a service tries every second. Errors, and whatever has
+    a trace, always pass. What is logged with `extra=ONCE`, because it cannot change while we run, passes once."""
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._last: dict[tuple[str, str], float] = {}
+        self._once: set[tuple[str, str]] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is news."""
+        if record.levelno != logging.WARNING or record.exc_info:
+            return True
+        now, said = self._now(), (record.name, record.getMessage())
+        if getattr(record, "once", False):
+            news = said not in self._once
+            self._once.add(said)
+            return news
+        if now - self._last.get(said, now - SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        self._last = {one: at for one, at in self._last.items() if now - at < SELDOM_SECONDS}
+        self._last[said] = now
+        return True
+
+
 class _LateFile(logging.FileHandler):
     """Makes its folder with the first line, so that a command that is refused leaves nothing behind."""
 
@@ -96,11 +125,22 @@ class _LateFile(logging.FileHandler):
         Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
         return super()._open()
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """A full disk is told by what cannot go on, not by a trace for each line that is lost."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """What still waits to be written on a full disk is given up."""
+        with suppress(OSError):
+            super().close()
+
 
 def configure_logs(*, file: Path | None, stderr: bool, verbose: bool = False) -> None:
     """Send logs to `file` as JSON and, if asked, to stderr: pretty on a terminal, JSON elsewhere.
 
-    Debug lines only when `verbose`; other libraries speak from warnings on. Calling it again replaces what was set.
+    Debug lines only when `verbose`; other libraries speak from warnings on. A warning that repeats itself is said once
+    a minute. Calling it again replaces what was set.
     """
     handlers: list[logging.Handler] = []
     if file is not None:
@@ -116,6 +156,7 @@ def configure_logs(*, file: Path | None, stderr: bool, verbose: bool = False) ->
         root.removeHandler(old)
         old.close()
     for handler in handlers or [logging.NullHandler()]:
+        handler.addFilter(Seldom())
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("aios").setLevel(logging.DEBUG if verbose else logging.INFO)

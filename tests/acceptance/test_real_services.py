@@ -1,6 +1,7 @@
 """The same YAML over RabbitMQ, MinIO and Redis, by the processes a person starts; services come and go meanwhile."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -67,6 +68,38 @@ def test_another_state_folder_on_the_same_services_does_not_pay_again(
     second = aios("up", EXAMPLE, "--once", "-C", "two/.aios", cwd=tmp_path, env=ledger)
     assert second.code == 0, second.err
     assert not (tmp_path / "ledger").exists()
+
+
+def test_another_state_folder_that_means_something_else_by_a_name_is_refused(
+    tmp_path: Path, services: Mapping[str, str]
+) -> None:
+    assert aios("up", EXAMPLE, "--once", "-C", "one/.aios", cwd=tmp_path, env=services).code == 0
+    shutil.copytree(EXAMPLE, tmp_path / "edited")
+    project = tmp_path / "edited" / "project.yaml"
+    project.write_text(project.read_text().replace("goal: ", "goal: Differently, "))
+    refused = aios("up", "edited", "--once", "-C", "two/.aios", cwd=tmp_path, env=services)
+    assert refused.code == 3
+    assert f"{tmp_path}/one/.aios" in refused.err
+    assert "AIOS_NAMESPACE" in refused.err
+    taken = aios("up", "edited", "--once", "--take-over", "-C", "two/.aios", cwd=tmp_path, env=services)
+    assert taken.code == 0, taken.err
+    assert aios("up", EXAMPLE, "--once", "-C", "one/.aios", cwd=tmp_path, env=services).code == 3
+
+
+def test_a_project_deleted_in_one_state_folder_keeps_its_files_while_another_declares_it(
+    tmp_path: Path, services: Mapping[str, str]
+) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "mine")
+    project = tmp_path / "mine" / "project.yaml"
+    project.write_text(project.read_text().replace("spec:\n", "spec:\n  deletionPolicy: Delete\n"))
+    for folder in ("one/.aios", "two/.aios"):
+        assert aios("up", "mine", "--once", "-C", folder, cwd=tmp_path, env=services).code == 0
+    for folder, files in (("one/.aios", 0), ("two/.aios", 1)):
+        assert aios("delete", "project", "word-count", "-C", folder, cwd=tmp_path, env=services).code == 0
+        again = aios("up", "--once", "-C", folder, cwd=tmp_path, env=services)
+        assert again.code == 0, again.err
+        left = aios("workspace", "export", "word-count", f"out{files}", "-C", "two/.aios", cwd=tmp_path, env=services)
+        assert left.code == files, left.out + left.err
 
 
 def test_forgotten_variables_do_not_begin_the_projects_anew(tmp_path: Path, services: Mapping[str, str]) -> None:

@@ -368,6 +368,21 @@ async def test_a_defect_gives_the_claim_up_and_the_attempt_is_claimed_again(stag
     assert (result.outcome, result.spend.in_doubt) == (Outcome.SUCCEEDED, 1)
 
 
+async def test_a_machine_that_starts_no_programs_ends_the_attempt_with_that_reason(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = stage.place / "python"
+    locked.write_text("")
+    locked.chmod(0o600)
+    monkeypatch.setattr(sys, "executable", str(locked))
+    await stage.dispatch(TASK.model_copy(update={"check": ("python3", "-c", "pass")}))
+    result = await stage.play(FakeModel([WRITE, DONE]))
+    assert result.outcome is Outcome.ENVIRONMENT
+    assert "cannot start programs" in result.message
+    assert f"{locked}" in result.message
+    assert "Permission denied" in result.message
+
+
 async def test_inputs_are_recorded_with_the_rendered_prompt(stage: Stage) -> None:
     await stage.dispatch(TASK.model_copy(update={"inputs": {"language": "Rust"}}))
     await stage.play(FakeModel([DONE]))

@@ -23,8 +23,10 @@ BENCHMARKS: Mapping[str, str] = {
     "rabbitmq_publish": "confirmed publishes to RabbitMQ, beside raw aio-pika, Celery, Dramatiq, Taskiq",
     "rabbitmq_consume": "worker CPU of a message from RabbitMQ, beside raw aio-pika and worker frameworks",
     "object_store": "puts, conditional writes and many files on MinIO, beside its client and aws s3 sync",
+    "knowledge": "recall@10 and latency of what agents remember, beside the raw Qdrant client",
     "durable_step": "one durable step of an agent, beside LangGraph checkpointers",
     "services_tasks": "whole tasks over RabbitMQ, MinIO and Redis by 1 to 8 workers, beside Celery",
+    "poison": "healthy tasks beside one that kills every worker, on the laptop and over RabbitMQ, MinIO and Redis",
     "reconcile": "teams on a real API server, beside a bare Kopf operator",
     "fuzz": "the properties of the pure parts, on many cases",
 }

@@ -114,7 +114,7 @@ def _memory(_: Path) -> AbstractContextManager[Any]:
 
 
 def _sqlite(folder: Path) -> AbstractContextManager[Any]:
-    from langgraph.checkpoint.sqlite import SqliteSaver  # type: ignore[import-not-found]
+    from langgraph.checkpoint.sqlite import SqliteSaver
 
     saver: AbstractContextManager[Any] = SqliteSaver.from_conn_string(str(folder / "graph.db"))
     return saver

@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from subprocess import STDOUT, Popen
 
-from tests.cli.console import EXAMPLES, aios
+from tests.acceptance.test_laptop import until
+from tests.cli.console import EXAMPLES, aios, command, environment
 
 
 def test_get_prints_the_columns_of_kubectl(hello: Path) -> None:
@@ -117,3 +119,42 @@ def test_plan_prints_kubernetes_manifests(tmp_path: Path) -> None:
     assert ran.code == 0
     assert "kind: Deployment" in ran.out
     assert "name: hello-greeter" in ran.out
+
+
+def test_following_a_project_that_has_not_run_yet_waits_for_its_run(tmp_path: Path) -> None:
+    (tmp_path / "01-hello").mkdir()
+    for file in (EXAMPLES / "01-hello").glob("*.yaml"):
+        (tmp_path / "01-hello" / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    words = command("logs", "greeting", "-f", "-C", ".aios")
+    with (tmp_path / "log").open("w") as log:
+        following = Popen(words, cwd=tmp_path, stdout=log, stderr=STDOUT, env=environment())
+    try:
+        until(lambda: "waiting: no state folder" in (tmp_path / "log").read_text(), "a line that it waits")
+        assert aios("up", "01-hello", "--once", "-C", ".aios", cwd=tmp_path).code == 0
+        assert following.wait(timeout=60) == 0
+    finally:
+        following.kill()
+    assert "Succeeded" in (tmp_path / "log").read_text()
+
+
+def test_without_follow_a_project_that_has_not_run_is_an_error(hello: Path) -> None:
+    ran = aios("logs", "nothing", cwd=hello)
+    assert ran.code == 1
+    assert "has not run yet" in ran.err
+    assert aios("logs", "nothing", "-f", cwd=hello).code == 1, "nobody has declared it"
+
+
+def test_every_command_means_the_same_namespace_by_the_variable(tmp_path: Path) -> None:
+    blue = {"AIOS_NAMESPACE": "blue"}
+    path = EXAMPLES / "01-hello"
+    assert aios("validate", path, cwd=tmp_path, env=blue).code == 0
+    assert "+ Project/blue/greeting" in aios("plan", path, "-C", ".aios", cwd=tmp_path, env=blue).out
+    ran = aios("up", path, "--once", "-C", ".aios", cwd=tmp_path, env=blue)
+    assert ran.code == 0, ran.err
+    assert "greeting" in aios("get", "projects", "-C", ".aios", cwd=tmp_path, env=blue).out
+    assert "greeting" in aios("get", "projects", "-n", "blue", "-C", ".aios", cwd=tmp_path).out
+    assert "greeting" not in aios("get", "projects", "-C", ".aios", cwd=tmp_path).out
+    words = ("run", "hello", "Greet once more.", "--name", "again", "--input", "whom=x", "-o", "yaml")
+    assert "namespace: blue" in aios(*words, cwd=tmp_path, env=blue).out
+    wrong = aios("up", path, "--once", "-C", ".aios", cwd=tmp_path, env={"AIOS_NAMESPACE": "Blue_"})
+    assert (wrong.code, "AIOS_NAMESPACE" in wrong.err) == (3, True)

@@ -1,12 +1,15 @@
 """What tests on a real API server share: our CRDs, an installed operator, and its process."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from aios.naming import digest
 from tests.cluster.operator_process import OperatorProcess
 from tests.servers.control_plane import ControlPlane
+from tests.servers.rabbitmq import RabbitProcess, made_vhost
 
 ROOT = Path(__file__).parents[2]
 OPERATOR_NAMESPACE = "aios-system"
@@ -30,3 +33,19 @@ def operator(installed: ControlPlane, tmp_path: Path) -> Iterator[OperatorProces
     process.start()
     yield process
     process.stop()
+
+
+@pytest.fixture
+def services(rabbitmq: RabbitProcess, minio: str, redis_server: str, tmp_path: Path) -> Iterator[Mapping[str, str]]:
+    """What the Secret aios-services would say; in the environment, since the operator's fixture takes it from there."""
+    name = digest(str(tmp_path))[:12]
+    stated = {
+        "AIOS_BROKER_URL": made_vhost(rabbitmq.url, rabbitmq.admin_url, name),
+        "AIOS_BROKER_ADMIN_URL": rabbitmq.admin_url,
+        "AIOS_OBJECTS_URL": f"{minio}?prefix={name}-",
+        "AIOS_SESSIONS_URL": redis_server.replace("/0", f"/{1 + int(name[:4], 16) % 15}"),
+    }
+    os.environ.update(stated)
+    yield stated
+    for variable in stated:
+        del os.environ[variable]

@@ -36,6 +36,7 @@ from aios.ports.resources import Resources
 from aios.ports.sessions import Sessions
 from aios.spec.base import Ref
 from tests.contract.rabbitmq import RabbitClient
+from tests.memories.embedders import HashingEmbedder
 from tests.servers.lossy import VARIABLE as LOSSY
 from tests.servers.minio import VARIABLE as MINIO
 from tests.servers.qdrant import VARIABLE as QDRANT
@@ -148,7 +149,13 @@ COUNTERS: tuple[Implementation[CountersClient], ...] = (
 )
 KNOWLEDGE: tuple[Implementation[KnowledgeClient], ...] = (
     Implementation("qdrant-local", lambda place: QdrantKnowledge(place / "knowledge")),
+    Implementation("qdrant-local-hybrid", lambda place: QdrantKnowledge(place / "knowledge", HashingEmbedder())),
     Implementation("qdrant", lambda place: QdrantServerKnowledge(os.environ[QDRANT], name_of(place)), "qdrant_server"),
+    Implementation(
+        "qdrant-hybrid",
+        lambda place: QdrantServerKnowledge(os.environ[QDRANT], name_of(place), HashingEmbedder()),
+        "qdrant_server",
+    ),
 )
 RESOURCES: tuple[Implementation[ResourcesClient], ...] = (
     Implementation("sqlite", lambda place: SqliteResources(place / "resources.db")),

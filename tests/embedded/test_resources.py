@@ -66,3 +66,14 @@ async def test_object_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: 
     await resources.apply(ConfigMap(metadata=ObjectMeta(name="scripts"), data={"a": "b"}))
     assert await resources.get(REF) is not None, "applying it anew mends it"
     await resources.close()
+
+
+async def test_what_was_deleted_is_known_until_it_is_there_again(tmp_path: Path) -> None:
+    resources = SqliteResources(tmp_path / "resources.db")
+    scripts = ConfigMap(metadata=ObjectMeta(name="scripts"))
+    for _ in range(2):
+        await resources.apply(scripts)
+        assert await resources.gone() == []
+        await resources.delete(REF)
+        assert await resources.gone() == [REF]
+    await resources.close()

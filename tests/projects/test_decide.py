@@ -6,6 +6,7 @@ import pytest
 
 from aios.projects.decide import Assign, decide
 from aios.projects.timers import next_due
+from aios.projects.view import AttemptLine, view_of
 from aios.spec.team import Member
 from aios.spec.vocabulary import Privacy, ProjectPhase, Strategy, TaskPhase, Tier
 from aios.tasks.result import Outcome, Spend, TaskResult
@@ -103,6 +104,15 @@ def test_a_task_that_fails_every_attempt_fails_and_what_needs_it_is_skipped() ->
     assert state.phase is ProjectPhase.FAILED
     assert state.ended is not None
     assert state.ended.reason == "a failed: no good (after 3 attempts); 2 skipped because of it"
+
+
+def test_attempts_that_do_not_count_are_told_beside_those_that_do() -> None:
+    failing = answers(Outcome.WITHDRAWN, Outcome.CHECK_FAILED, Outcome.CHECK_FAILED)
+    run = simulate(task("a"), team=build_team(max_attempts=2), answer=failing)
+    reason = run.play().tasks["a"].reason
+    assert "(after 3 attempts, 1 of them not counted)" in reason
+    lines = [line for line in view_of(run.events)[1] if isinstance(line, AttemptLine)]
+    assert (lines[-1].attempt, lines[-1].max_attempts) == (3, 3)
 
 
 def _fails_if(wanted: bool) -> TaskResult:

@@ -512,6 +512,10 @@ async def test_a_doorbell_that_died_becomes_a_record_of_its_run_and_its_task_is_
     assert [(event.task, event.attempt, event.queue) for event in died] == [("a", 1, queue)]
 
 
+async def nobodys(_ref: Ref) -> bool:
+    return False
+
+
 async def test_runs_of_projects_that_others_keep_are_left_alone_where_the_journal_is_shared(
     laptop: Laptop, tmp_path: Path
 ) -> None:
@@ -525,7 +529,7 @@ async def test_runs_of_projects_that_others_keep_are_left_alone_where_the_journa
     await eventually(it_is_dispatched)
     (tmp_path / "other").mkdir()
     others = SqliteResources(tmp_path / "other" / "resources.db")
-    stranger = Engine(replace(laptop.ports, resources=others), name="stranger", sweep_seconds=0.05, adopt_orphans=False)
+    stranger = Engine(replace(laptop.ports, resources=others), name="stranger", sweep_seconds=0.05, ours=nobodys)
     driving = asyncio.create_task(stranger.run())
     await asyncio.sleep(0.5)
     driving.cancel()

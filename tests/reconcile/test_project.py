@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from aios.errors import HeldElsewhereError
 from aios.naming import FINALIZER
 from aios.spec.base import Kind
 from aios.spec.conditions import ConditionType, Reason
@@ -78,6 +79,23 @@ async def test_without_services_it_says_so_and_runs_once_they_come(laptop: Lapto
     judged = await laptop.condition(PROJECT, ConditionType.STALLED)
     assert (judged.status, judged.reason) == ("True", Reason.SERVICES_NOT_CONFIGURED)
     laptop.become(with_services)
+    await laptop.settle()
+    assert (await laptop.condition(PROJECT)).status == "True"
+
+
+async def test_a_name_that_another_installation_holds_stalls_until_it_lets_go(laptop: Laptop) -> None:
+    refusals = [HeldElsewhereError("Project/default/word-count: another installation, there:/two, ...")]
+
+    async def declare(_: Project) -> None:
+        if refusals:
+            raise refusals[0]
+
+    laptop.become(replace(laptop.world, declare=declare))
+    await given_accepted(laptop)
+    judged = await laptop.condition(PROJECT, ConditionType.STALLED)
+    assert (judged.status, judged.reason) == ("True", Reason.HELD_ELSEWHERE)
+    assert "there:/two" in judged.message
+    refusals.clear()
     await laptop.settle()
     assert (await laptop.condition(PROJECT)).status == "True"
 

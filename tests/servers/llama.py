@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ import xllamacpp
 parameters = xllamacpp.CommonParams()
 parameters.model.path, parameters.port, parameters.n_ctx = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 parameters.n_parallel, parameters.sampling.temp = 1, 0.0
+if sys.argv[4] == "embeds":
+    parameters.embedding = True
+    parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 server = xllamacpp.Server(parameters)
 threading.Event().wait()
 """
@@ -47,21 +51,28 @@ def answers(port: int) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
-def llama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of one server for all tests, without a path; it holds one model, asks for no key and, left to itself,
-    always says the likeliest word."""
+@contextmanager
+def running(folder: Path, *, embeds: bool = False) -> Iterator[str]:
+    """The URL of one, without a path. `embeds`: it gives vectors of texts instead of answers."""
     try:
         model = small_model()
     except ServerUnavailableError as error:
         skip_or_fail(error)
     (port,) = free_ports(1)
-    log = tmp_path_factory.mktemp("llama") / "llama.log"
-    process = ServerProcess(Path(sys.executable), ["-c", _SERVE, str(model), str(port), str(CONTEXT)], log=log)
+    arguments = ["-c", _SERVE, str(model), str(port), str(CONTEXT), "embeds" if embeds else "chats"]
+    process = ServerProcess(Path(sys.executable), arguments, log=folder / "llama.log")
     try:
         eventually(lambda: answers(port), what=f"llama.cpp on port {port}: {process.last_words()}", within_seconds=90)
-        os.environ[VARIABLE] = f"http://127.0.0.1:{port}"
-        yield os.environ[VARIABLE]
+        yield f"http://127.0.0.1:{port}"
     finally:
-        os.environ.pop(VARIABLE, None)
         process.stop()
+
+
+@pytest.fixture(scope="session")
+def llama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of one server for all tests, without a path; it holds one model, asks for no key and, left to itself,
+    always says the likeliest word."""
+    with running(tmp_path_factory.mktemp("llama")) as url:
+        os.environ[VARIABLE] = url
+        yield url
+        os.environ.pop(VARIABLE, None)

@@ -18,6 +18,8 @@ class OpenAIDialect:
 
     def __init__(self) -> None:
         self.listed: object | None = {"object": "list", "data": [{"id": model} for model in MODELS]}
+        self.embedded: object | None = None
+        """Replaces the answer to texts that are to be embedded."""
 
     def frames(self, say: Say, asked: Asked) -> Sequence[bytes]:
         model = asked.body["model"]
@@ -46,7 +48,15 @@ class OpenAIDialect:
         return f"data: {json.dumps(error)}\n\n".encode()
 
     def aside(self, asked: Asked) -> object | None:
-        return self.listed if asked.path == "/v1/models" else None
+        match asked.path:
+            case "/v1/models":
+                return self.listed
+            case "/v1/embeddings":
+                data = [
+                    {"index": index, "embedding": [float(len(t)), 1.0]} for index, t in enumerate(asked.body["input"])
+                ]
+                return {"object": "list", "data": data[::-1]} if self.embedded is None else self.embedded
+        return None
 
     def _usage(self, model: str, say: Say) -> bytes:
         usage = say.usage

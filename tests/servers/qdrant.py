@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tests.servers.waiting import eventually
 VARIABLE = "AIOS_TEST_QDRANT"
 VERSION = "1.20.0"
 KEY = "qdrant-test-key"
+OLD = "old-"
+"""Collections of such names are treated as by a server before 1.18, which adds no vectors to a collection."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -44,7 +47,11 @@ class StandIn:
             web.get("/", self._root),
             web.get("/collections", self._list),
             web.get(f"{one}/exists", self._exists),
+            web.get(one, self._info),
             web.put(one, self._create),
+            web.put(f"{one}/vectors/{{vector}}", self._add_vector),
+            web.put(f"{one}/points/vectors", self._update_vectors),
+            web.post(f"{one}/points/scroll", self._scroll),
             web.put(f"{one}/index", self._index),
             web.put(f"{one}/points", self._upsert),
             web.post(f"{one}/points/query", self._query),
@@ -69,6 +76,28 @@ class StandIn:
         )
         return _said(True)
 
+    async def _info(self, request: web.Request) -> web.Response:
+        return _said(self._client.get_collection(request.match_info["name"]))
+
+    async def _add_vector(self, request: web.Request) -> web.Response:
+        if request.match_info["name"].startswith(OLD):
+            return web.Response(status=404)
+        asked = models.DenseVectorNameConfig.model_validate(await request.json())
+        self._client.create_vector_name(request.match_info["name"], request.match_info["vector"], asked)
+        return _said({"operation_id": 1, "status": "completed"})
+
+    async def _update_vectors(self, request: web.Request) -> web.Response:
+        asked = models.UpdateVectors.model_validate(await request.json())
+        self._client.update_vectors(request.match_info["name"], asked.points)
+        return _said({"operation_id": 1, "status": "completed"})
+
+    async def _scroll(self, request: web.Request) -> web.Response:
+        asked = models.ScrollRequest.model_validate(await request.json())
+        points, following = self._client.scroll(
+            request.match_info["name"], scroll_filter=asked.filter, limit=asked.limit or 10
+        )
+        return _said({"points": [point.model_dump(mode="json") for point in points], "next_page_offset": following})
+
     async def _index(self, _: web.Request) -> web.Response:
         return _said({"operation_id": 1, "status": "completed"})
 
@@ -86,6 +115,7 @@ class StandIn:
         found = self._client.query_points(
             request.match_info["name"],
             query=query.nearest if isinstance(query, models.NearestQuery) else query,
+            prefetch=asked.prefetch,
             using=asked.using,
             limit=asked.limit or 10,
             query_filter=asked.filter,
@@ -107,20 +137,30 @@ async def with_key(request: web.Request, handler: Handler) -> web.StreamResponse
     return await handler(request)
 
 
-@pytest.fixture(scope="session")
-def qdrant_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The file with what was searched; the URL stands in the environment."""
-    (port,), folder = free_ports(1), tmp_path_factory.mktemp("qdrant")
+@contextmanager
+def stand_in(folder: Path) -> Iterator[str]:
+    """The URL of one that runs; what is searched there stands in `folder / "searches"`."""
+    (port,) = free_ports(1)
     process = ServerProcess(
         Path(sys.executable),
         ["-m", "tests.servers.qdrant", str(port), str(folder / "searches")],
         log=folder / "qdrant.log",
     )
-    eventually(lambda: listens(port), what=f"the stand-in for Qdrant: {process.last_words()}", within_seconds=60)
-    os.environ[VARIABLE] = f"http://:{KEY}@127.0.0.1:{port}"
-    yield folder / "searches"
-    del os.environ[VARIABLE]
-    process.stop()
+    try:
+        eventually(lambda: listens(port), what=f"the stand-in for Qdrant: {process.last_words()}", within_seconds=60)
+        yield f"http://:{KEY}@127.0.0.1:{port}"
+    finally:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def qdrant_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The file with what was searched; the URL stands in the environment."""
+    folder = tmp_path_factory.mktemp("qdrant")
+    with stand_in(folder) as url:
+        os.environ[VARIABLE] = url
+        yield folder / "searches"
+        del os.environ[VARIABLE]
 
 
 if __name__ == "__main__":

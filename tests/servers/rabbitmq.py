@@ -41,8 +41,9 @@ def rabbitmq_scripts() -> Path:
 class RabbitProcess:
     """A private node; `start` after `stop` or a kill goes on with its data."""
 
-    def __init__(self, folder: Path, identity: Identity | None = None) -> None:
+    def __init__(self, folder: Path, identity: Identity | None = None, *, configuration: str = "") -> None:
         """`identity`: ports of AMQP, management, distribution, epmd; data belong to the port of distribution.
+        `configuration`: more lines of rabbitmq.conf.
 
         Raises ServerUnavailableError when RabbitMQ is not installed.
         """
@@ -72,7 +73,8 @@ class RabbitProcess:
             folder / "rabbitmq.conf",
             f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self._admin}\n"
             f"default_user = {self.user}\ndefault_pass = {self.password}\n"
-            "default_user_tags.administrator = true\nloopback_users = none\ndisk_free_limit.absolute = 50MB\n",
+            "default_user_tags.administrator = true\nloopback_users = none\ndisk_free_limit.absolute = 50MB\n"
+            f"{configuration}",
         )
         self._epmd = self._start_epmd()
         self.process = self._start()

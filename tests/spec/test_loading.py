@@ -289,6 +289,17 @@ def test_mark_and_windows_line_ends_move_no_place(tmp_path: Path) -> None:
     assert [finding.place for finding in result.findings] == ["x.yaml:6:3"]
 
 
+def test_what_states_no_namespace_lives_in_the_one_it_is_loaded_into(tmp_path: Path) -> None:
+    stated = PROJECT.replace("{name: word-count", "{namespace: own, name: other")
+    (tmp_path / "team.yaml").write_text(TEAM)
+    (tmp_path / "x.yaml").write_text(f"{PROJECT}---\n{stated}")
+
+    result = load(["x.yaml"], cwd=tmp_path, context=["team.yaml"], namespace="blue")
+
+    assert [resource.metadata.namespace for resource in result.catalogue.resources] == ["blue"]
+    assert [finding.subject for finding in result.findings] == ["Project/other"], "the team is not in `own`"
+
+
 def test_other_api_groups_are_counted_and_left_alone(tmp_path: Path) -> None:
     other = "apiVersion: apps/v1\nkind: Deployment\n{{ a Helm template, not even YAML }}\n---\n"
     core = "apiVersion: v1\nkind: Service\nmetadata: {name: x}\n---\napiVersion: v1\nkind: Namespace\n---\n"

@@ -1,19 +1,57 @@
 """A service that is away is told once, with its reason, and once that everything answers again."""
 
-from aios.errors import ServiceUnavailableError
+import asyncio
+
+import pytest
+
+from aios.errors import CredentialsRefusedError, EnvironmentProblemError, NotFoundError, ServiceUnavailableError
 from aios.wiring.instrument import as_they_are
-from aios.wiring.outages import Outages
+from aios.wiring.outages import FORGOTTEN_SECONDS, Outages
+from aios.wiring.services import Services
+
+AWAY = "the store at 127.0.0.1:1 does not answer"
+STORE = Services(objects="s3+http://key:secret@127.0.0.1:1", journal="s3+http://key:secret@127.0.0.1:1")
+SILENT = 0.05
 
 
 class Shaky:
-    """A port that answers while it is up."""
+    """A port that answers while it is up; `queues` while the management is, too."""
 
     up = True
+    managed = True
+    error: Exception = ServiceUnavailableError(AWAY)
+
+    def __init__(self) -> None:
+        self.frozen = asyncio.Event()
+        self.frozen.set()
 
     async def ask(self) -> str:
+        await self.frozen.wait()
         if not self.up:
-            raise ServiceUnavailableError("the store at 127.0.0.1:1 does not answer")
+            raise self.error
         return "yes"
+
+    async def queues(self) -> None:
+        if not self.managed:
+            raise ServiceUnavailableError("the management does not answer")
+
+
+class Told:
+    """What was told, in order, and waiting for it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._news = asyncio.Event()
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+        self._news.set()
+
+    async def news(self) -> str:
+        async with asyncio.timeout(10):
+            await self._news.wait()
+        self._news.clear()
+        return self.lines[-1]
 
 
 async def failing(port: Shaky) -> bool:
@@ -33,7 +71,7 @@ async def test_an_outage_is_told_once_and_its_end_once() -> None:
     assert [await failing(port) for _ in range(3)] == [True] * 3
     inner.up = True
     assert await port.ask() == "yes"
-    assert told == ["the store at 127.0.0.1:1 does not answer", ""]
+    assert told == [AWAY, ""]
 
 
 async def test_ports_of_one_service_tell_its_outage_once_and_its_end_when_all_answer() -> None:
@@ -49,3 +87,109 @@ async def test_ports_of_one_service_tell_its_outage_once_and_its_end_when_all_an
     assert len(told) == 1
     await leases.ask()
     assert told[1:] == [""]
+
+
+async def test_a_management_that_is_away_while_the_broker_answers_is_told_once() -> None:
+    told: list[str] = []
+    inner = Shaky()
+    admin = Outages(told.append).instrument(as_they_are)("broker_admin", inner)
+    inner.managed = False
+    for _ in range(3):
+        with pytest.raises(ServiceUnavailableError):
+            await admin.queues()
+        await admin.ask()
+    inner.managed = True
+    await admin.queues()
+    assert told == ["the management does not answer", ""]
+
+
+async def test_a_server_that_stays_silent_is_told_before_the_call_fails_and_without_credentials() -> None:
+    told, inner = Told(), Shaky()
+    store = Outages(told, STORE, silent_after=SILENT).instrument(as_they_are)("objects", inner)
+    inner.frozen.clear()
+    asking = asyncio.create_task(store.ask())
+    line = await told.news()
+    assert line.startswith("no answer from s3+http://127.0.0.1:1 (AIOS_OBJECTS_URL) for")
+    assert not asking.done()
+    inner.frozen.set()
+    assert await asking == "yes"
+    assert told.lines == [line, ""]
+
+
+async def test_one_slow_call_of_a_server_that_answers_others_is_no_outage() -> None:
+    now = 0.0
+    told, slow, quick = Told(), Shaky(), Shaky()
+    outages = Outages(told, STORE, silent_after=SILENT, now=lambda: now)
+    put, get = (outages.instrument(as_they_are)("objects", port) for port in (slow, quick))
+    slow.frozen.clear()
+    asking = asyncio.create_task(put.ask())
+    await asyncio.sleep(0)
+    for _ in range(5):
+        now += SILENT * 0.9
+        await get.ask()
+        await asyncio.sleep(SILENT * 1.5)  # the watch looks at least once meanwhile
+    assert told.lines == []
+    slow.frozen.set()
+    await asking
+
+
+async def test_a_twin_that_takes_long_is_no_outage() -> None:
+    told, inner = Told(), Shaky()
+    twin = Outages(told, Services(), silent_after=0.0).instrument(as_they_are)("objects", inner)
+    inner.frozen.clear()
+    asking = asyncio.create_task(twin.ask())
+    await asyncio.sleep(SILENT)
+    inner.frozen.set()
+    await asking
+    assert told.lines == []
+
+
+async def test_an_answer_that_nothing_is_there_ends_an_outage() -> None:
+    told: list[str] = []
+    inner = Shaky()
+    port = Outages(told.append).instrument(as_they_are)("objects", inner)
+    inner.up = False
+    assert await failing(port)
+    inner.error = NotFoundError("no such object")
+    with pytest.raises(NotFoundError):
+        await port.ask()
+    assert told == [AWAY, ""]
+
+
+async def test_a_failed_call_that_nobody_repeats_is_forgotten_once_its_service_answers_others() -> None:
+    now, told, inner = 0.0, list[str](), Shaky()
+    outages = Outages(told.append, STORE, now=lambda: now)
+    port = outages.instrument(as_they_are)("objects", inner)
+    inner.up = False
+    assert await failing(port)
+    await port.queues()
+    assert told == [AWAY]
+    now += FORGOTTEN_SECONDS + 1
+    await port.queues()
+    assert told == [AWAY, ""]
+
+
+async def test_a_memory_that_does_not_let_us_in_ends_nothing() -> None:
+    told, inner = list[str](), Shaky()
+    outages = Outages(told.append, Services(knowledge="http://:key@127.0.0.1:1"))
+    port = outages.instrument(as_they_are)("knowledge", inner)
+    inner.up, inner.error = False, CredentialsRefusedError("refuses the API key")
+    assert await failing(port)
+    assert await outages.admitted(asyncio.sleep(SILENT, "went on")) == "went on"
+    assert told == ["refuses the API key"]
+
+
+async def test_credentials_that_were_never_taken_end_the_process_and_renewed_ones_do_not() -> None:
+    for taken_before in (False, True):
+        inner = Shaky()
+        outages = Outages(lambda line: None, STORE)
+        port = outages.instrument(as_they_are)("objects", inner)
+        if taken_before:
+            await port.ask()
+        inner.up, inner.error = False, CredentialsRefusedError("refuses the key in AIOS_OBJECTS_URL")
+        assert await failing(port)
+        if taken_before:
+            assert await outages.admitted(asyncio.sleep(SILENT, "went on")) == "went on"
+        else:
+            with pytest.raises(EnvironmentProblemError, match="AIOS_OBJECTS_URL"):
+                await outages.admitted(asyncio.sleep(10))

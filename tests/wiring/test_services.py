@@ -1,9 +1,11 @@
 """Which server plays which port: by URL, and no URL's credentials are ever shown."""
 
+import sys
+
 import pytest
 from pydantic import SecretStr
 
-from aios.errors import EnvironmentProblemError
+from aios.errors import EnvironmentProblemError, MissingExtraError
 from aios.settings import Settings
 from aios.wiring.ports import open_work_ports
 from aios.wiring.services import Services, without_credentials
@@ -42,6 +44,42 @@ def test_a_url_that_no_adapter_understands_is_refused_by_its_variable_and_not_re
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("port", "url", "takes"),
+    [
+        ("objects", "s3+http://k:s@127.0.0.1:9000?regoin=eu", "region, prefix, cafile"),
+        ("journal", "s3+https://k:s@127.0.0.1:9000?region=eu&cafil=ca.pem", "cafile, certfile, keyfile"),
+        ("broker", "amqps://u:p@127.0.0.1/?hartbeat=5", "heartbeat, timeout, auth, name, cafile"),
+        ("broker_admin", "http://u:p@127.0.0.1:15672?vhost=x", "cafile"),
+        ("sessions", "redis://127.0.0.1:6379/0?databse=1", "db, protocol"),
+        ("knowledge", "http://127.0.0.1:6333?api_key=hunter2", "cafile"),
+    ],
+)
+def test_an_option_that_nobody_reads_is_refused_with_those_there_are(port: str, url: str, takes: str) -> None:
+    option = url.partition("?")[2].rpartition("&")[2].partition("=")[0]
+    with pytest.raises(EnvironmentProblemError, match=rf'AIOS_{port.upper()}_URL: .*"{option}".*{takes}') as refused:
+        Services.from_settings(settings(**{f"{port}_url": url}))
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("port", "url"),
+    [
+        ("objects", "s3+http://k:s@127.0.0.1:9000?region=eu&prefix=a-"),
+        ("broker", "amqp://u:p@127.0.0.1/?heartbeat=5&timeout=9&auth=plain&name=x"),
+        ("sessions", "redis://127.0.0.1:6379?db=3&protocol=3&health_check_interval=10"),
+    ],
+)
+def test_options_that_are_read_are_taken(port: str, url: str) -> None:
+    assert getattr(Services.from_settings(settings(**{f"{port}_url": url})), port) == url
+
+
+def test_what_follows_a_question_mark_in_a_password_is_not_repeated() -> None:
+    with pytest.raises(EnvironmentProblemError, match="no such option") as refused:
+        Services.from_settings(settings(objects_url="s3+http://key:123?hunter2@127.0.0.1:9000"))
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_password_that_is_not_percent_encoded_is_told_how_to_be() -> None:
     with pytest.raises(EnvironmentProblemError, match="percent-encoded"):
         Services.from_settings(settings(broker_url="amqp://user:hunter2/x@127.0.0.1:5672"))
@@ -63,6 +101,15 @@ def test_what_is_shown_of_a_url_holds_no_credentials(url: str, shown: str) -> No
 def test_without_a_state_folder_the_missing_variables_are_named() -> None:
     with pytest.raises(EnvironmentProblemError, match="AIOS_OBJECTS_URL, AIOS_SESSIONS_URL"):
         open_work_ports(None, Services(broker="amqp://127.0.0.1"))
+
+
+def test_a_module_that_is_missing_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As async_timeout is, which the client of Redis needs before Python 3.11.3, in an installation for a later one.
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    monkeypatch.delitem(sys.modules, "aios.adapters.redis.leases", raising=False)
+    urls = Services(broker="amqp://h", objects="s3+http://k:s@h", journal="s3+http://k:s@h", sessions="redis://h")
+    with pytest.raises(MissingExtraError, match=r"module redis\.asyncio .*aios-operator\[services\]"):
+        open_work_ports(None, urls)
 
 
 def test_settings_do_not_print_what_is_secret() -> None:

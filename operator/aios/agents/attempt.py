@@ -30,6 +30,7 @@ from aios.ports.clock import Clock
 from aios.spec.vocabulary import Privacy, Tool
 from aios.tasks.attempt_events import Checked, CommitIntended, Ended, Inputs, ToolCall, ToolDone, ToolStarted
 from aios.tasks.result import Outcome, TaskResult
+from aios.telemetry import ONCE
 from aios.workspace.globs import matches
 from aios.workspace.head import CommitIntent
 from aios.workspace.paths import UnsafePathError, WorkspaceLimitError
@@ -170,7 +171,7 @@ class Attempt:
         try:
             found = await means.ports.knowledge.search(config.namespace, config.team, clearance, about, limit=RECALLED)
         except UNAVAILABLE as error:
-            logger.warning("nothing recalled: %s", error)
+            logger.warning("nothing recalled: %s", error, extra=None if error.retryable else ONCE)
             return []
         return [recalled.memory.text for recalled in found]
 

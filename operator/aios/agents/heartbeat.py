@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 
 from aios.agents.timings import Timings
+from aios.cancellation import cancelled, heed_cancellation
 from aios.errors import ServiceUnavailableError
 from aios.ports.clock import Clock
 from aios.ports.sessions import Sessions
@@ -31,8 +32,7 @@ class Heartbeat:
         try:
             yield
         finally:
-            beats.cancel()
-            await asyncio.wait({beats})
+            await cancelled(beats)
             with contextlib.suppress(ServiceUnavailableError):
                 await self._sessions.delete(self._key)
 
@@ -50,6 +50,7 @@ class Heartbeat:
     async def _beat_on(self) -> None:
         while True:
             await self._beat()
+            heed_cancellation()
             if await self._has_news():
                 await self._clock.sleep(self._timings.show_pause)  # so that many short tasks are a few beats
 

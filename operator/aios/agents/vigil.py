@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from aios.agents.timings import Timings
+from aios.cancellation import cancelled, heed_cancellation
 from aios.errors import ServiceUnavailableError
 from aios.models.attempt_log import AttemptLog
 from aios.ports.clock import Clock
@@ -29,7 +30,7 @@ async def leased(leases: Leases, name: str, holder: str, *, timings: Timings, cl
     try:
         yield True
     finally:
-        await _stop(renewal)
+        await cancelled(renewal)
         with contextlib.suppress(ServiceUnavailableError):
             await leases.release(name, holder)
 
@@ -39,6 +40,7 @@ async def _renew(leases: Leases, name: str, holder: str, *, timings: Timings, cl
         await clock.sleep(timings.lease_renewal)
         with contextlib.suppress(ServiceUnavailableError):
             await leases.acquire(name, holder, ttl=timings.lease_ttl)
+        heed_cancellation()
 
 
 async def watched(
@@ -53,8 +55,8 @@ async def watched(
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         fenced = not work.done()
-        await _stop(work)
-        await _stop(watch)
+        await cancelled(work)
+        await cancelled(watch)
     if watch.done() and not watch.cancelled():
         watch.result()
     if fenced:
@@ -72,9 +74,4 @@ async def _foreign(log: AttemptLog, journal: Journal, *, timings: Timings, clock
             if await log.foreign():
                 return
             await journal.changed(timings.watch)
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    """Cancel and wait until it is gone; its error, if any, stays with it."""
-    task.cancel()
-    await asyncio.wait({task})
+        heed_cancellation()

@@ -25,16 +25,19 @@ from aios.errors import (
     AiosError,
     ConflictError,
     DivergedError,
+    EnvironmentProblemError,
     FencedError,
     InDoubtError,
     ModelCallError,
     PrivacyError,
     ServiceUnavailableError,
     UnroutableError,
+    disk_of,
 )
 from aios.models.admission import Admission, SharedAdmission
 from aios.models.attempt_log import AttemptLog
 from aios.models.gate import Caller, Gate
+from aios.models.reply_cache import ReplyCache
 from aios.naming import attempt_lease, digest, engine_queue, message_id, queue_name, worker_session, workspace_prefix
 from aios.ports.broker import Consumer, Delivery, Message
 from aios.ports.chat_model import ChatModel
@@ -53,7 +56,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 POISON_CLAIMS = 5
-"""Claims in a row that got nothing done before the attempt is called poisoned: it kills whoever works on it."""
+"""Claims in a row that got no further before the attempt is called poisoned: it kills whoever works on it."""
 RINGS = 3
 _PRELOADED = Event()
 
@@ -64,6 +67,7 @@ _OUTCOMES: tuple[tuple[type[AiosError], Outcome], ...] = (
     (ConflictError, Outcome.CONFLICT),
     (ModelCallError, Outcome.MODEL_ERROR),
     (PromptError, Outcome.MODEL_ERROR),
+    (EnvironmentProblemError, Outcome.ENVIRONMENT),
 )
 """What ends an attempt. Any other error ends only this claim: the attempt is claimed again, until it is poisoned."""
 
@@ -108,14 +112,19 @@ class AgentWorker:
         work in flight at once, without a record: the attempt is resumed by whoever claims it next.
         """
         queue = queue_name(self._config.namespace, self._config.team, self._config.member.name)
+        away = False
         with bound(namespace=self._config.namespace, agent=self._config.agent, worker=self._id):
             async with self._heartbeat.beating():
                 while not stop.is_set():
                     try:
                         async with self._ports.broker.consume(queue) as consumer:
+                            if away:
+                                logger.info("queue %s: listening again", queue)
+                            away = False
                             ready()
                             await self._listen(consumer, stop)
                     except (ServiceUnavailableError, UnroutableError) as error:
+                        away = True
                         logger.warning("queue %s: %s; trying again", queue, error)
                         await _first(stop.wait(), self._clock.sleep(self._timings.outage))
 
@@ -176,7 +185,7 @@ class AgentWorker:
     def _poisoned(self, log: AttemptLog) -> str:
         intended = "; its files may be in the workspace already" if log.intent else ""
         return (
-            f"{log.fruitless} workers in a row got nothing done in this attempt; the last records are in {log.stream}, "
+            f"{log.fruitless} workers in a row got no further in this attempt; the last records are in {log.stream}, "
             f"the reason in the workers' logs{intended}"
         )
 
@@ -218,7 +227,8 @@ class AgentWorker:
         """Whether every service was there. If not, the attempt goes on from its record in a moment: an outage is not
         the attempt's fault and must not poison it. The task's timeout bounds the waiting."""
         try:
-            await self._phases(attempt)
+            with disk_of(self._scratch):
+                await self._phases(attempt)
         except ServiceUnavailableError as error:
             logger.warning("a service is away, the attempt waits for it: %s", error)
             attempt.start_over()
@@ -256,11 +266,26 @@ class AgentWorker:
                 self._ports.objects, prefix, sleep=self._clock.sleep, turn=self._ports.turns.at(prefix)
             ),
             caller=caller,
-            gate=Gate(log, self._chat(model), caller, self._clock, self._admission(model)),
+            gate=Gate(
+                log,
+                self._chat(model),
+                caller,
+                self._clock,
+                self._admission(model),
+                replies=self._replies(assignment.bell.attempt),
+            ),
             clock=self._clock,
             folder=folder / "files",
             committing=lambda: _lift(limit),
         )
+
+    def _replies(self, attempt: int) -> ReplyCache | None:
+        """For first attempts alone: what failed once would fail the same way again."""
+        config = self._config
+        kept = seconds(config.limits.reply_cache or "")
+        if not kept or attempt > 1:
+            return None
+        return ReplyCache(self._ports.sessions, config.namespace, config.team, ttl=kept)
 
     def _admission(self, model: WorkerModel) -> Admission:
         return SharedAdmission(
@@ -281,9 +306,8 @@ class AgentWorker:
         if epoch > 1:
             await asyncio.to_thread(_sweep, self._scratch, name)
         folder = self._scratch / f"{name}-{epoch}"
-        folder.mkdir(parents=True, exist_ok=True)
         try:
-            yield folder
+            yield folder  # made by who writes into it, who can wait for room on a full disk
         finally:
             await asyncio.to_thread(remove, folder)
 

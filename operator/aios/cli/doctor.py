@@ -55,6 +55,7 @@ def doctor(
 
 async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str, ...]) -> "Sequence[Finding]":
     from aios.embedded.resources import SqliteResources
+    from aios.settings import read_settings
     from aios.spec.loading import load
     from aios.wiring.credentials import FoundCredentials
     from aios.wiring.doctor import examine
@@ -62,7 +63,9 @@ async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str
     resources = SqliteResources(folder.resources) if folder.exists else None
     try:
         if paths:
-            models: Sequence[Model] = tuple(load(paths, cwd=Path.cwd()).require().models.values())
+            models: Sequence[Model] = tuple(
+                load(paths, cwd=Path.cwd(), namespace=read_settings().namespace).require().models.values()
+            )
         else:
             models = await _stored_models(resources) if resources else ()
         credentials = FoundCredentials(resources=resources, state=folder.path, environment=os.environ)

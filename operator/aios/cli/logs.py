@@ -1,16 +1,19 @@
 """`aios logs PROJECT[/TASK]`: what happened, from the journal: the run in lines, or a task's attempts word by word."""
 
 import asyncio
+import os
 import textwrap
+import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aios.cli.options import Namespace, State
 from aios.cli.reading import with_laptop
-from aios.cli.terminal import out, paint
+from aios.cli.terminal import out, paint, say
 from aios.errors import NotFoundError
 from aios.spec.base import Kind, Ref
 
@@ -22,6 +25,8 @@ app = typer.Typer(add_completion=False)
 
 LONGEST = 4_000
 """Characters shown of one text."""
+LOOK_SECONDS = 0.5
+"""Between two looks for what is not there yet."""
 
 
 @app.command()
@@ -34,9 +39,15 @@ def logs(
 ) -> None:
     """Show what happened in a project, or with /TASK what its agents were asked, said and did."""
     project, _, task = target.partition("/")
+    named = state is not None or bool(os.environ.get("AIOS_STATE_DIR"))
+    if follow and named:
+        _await_folder(state)
 
     async def work(ports: "LaptopPorts") -> None:
-        run = await run_of(ports, namespace, project)
+        if follow:
+            run = await _run_to_come(ports, namespace, project, named=named)
+        else:
+            run = await run_of(ports, namespace, project)
         if task:
             await _task(ports, run, task)
         else:
@@ -58,6 +69,31 @@ async def run_of(ports: "LaptopPorts", namespace: str, project: str) -> str:
         known = ", ".join(one.metadata.name for one in await ports.resources.list(Kind.PROJECT, namespace)) or "none"
         raise NotFoundError(f'project "{project}" has not run yet in namespace {namespace}; projects: {known}')
     return runs[-1]
+
+
+def _await_folder(state: Path | None) -> None:
+    from aios.cli.state import shown, to_use
+
+    folder = to_use(state, ())
+    if not folder.exists:
+        say(f"waiting: no state folder {shown(folder.path)} yet; `aios up` makes it")
+    while not folder.exists:
+        time.sleep(LOOK_SECONDS)
+
+
+async def _run_to_come(ports: "LaptopPorts", namespace: str, project: str, *, named: bool) -> str:
+    """As `run_of`, but the run of a project that is declared is waited for, and of any where the folder was `named`."""
+    said = False
+    while True:
+        try:
+            return await run_of(ports, namespace, project)
+        except NotFoundError:
+            if not named and await ports.resources.get(Ref(Kind.PROJECT, namespace, project)) is None:
+                raise
+        if not said:
+            say(f'waiting: project "{project}" has not run yet in namespace {namespace}; `aios up` runs it')
+            said = True
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _run(ports: "LaptopPorts", run: str, project: str, *, follow: bool) -> None:
@@ -107,6 +143,7 @@ def _told(event: "AnyAttemptEvent") -> Iterator[str]:
             yield f"model call {event.step}.{event.number} failed: {event.error}"
         case events.CallFinished(reply=events.Reply() as reply):
             used = f"{reply.usage.input_tokens} + {reply.usage.output_tokens} tokens, ${event.cost}"
+            used = "from the cache of replies" if event.cached else used
             yield f"{reply.model or 'the model'} said ({used})"
             yield from _block("", reply.text)
             for call in reply.tool_calls:

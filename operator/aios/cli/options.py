@@ -19,6 +19,10 @@ State = Annotated[
 Namespace = Annotated[
     str, typer.Option("-n", "--namespace", envvar="AIOS_NAMESPACE", help="Where objects without a namespace live.")
 ]
+TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Use names that another installation on the same services left behind."),
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show logs on stderr.")]
 
 

@@ -40,11 +40,13 @@ def plan(
 ) -> None:
     """Show what `aios up` would change, and with --explain who would do which task."""
     from aios.cli.state import to_use
+    from aios.settings import read_settings
     from aios.wiring.stated import Sources
 
     if output not in {"text", "json"}:
         raise typer.BadParameter('"text" or "json"', param_hint="--output")
-    folder, sources = to_use(state, paths), Sources(tuple(paths), sys.stdin.read() if "-" in paths else "")
+    folder, stdin = to_use(state, paths), sys.stdin.read() if "-" in paths else ""
+    sources = Sources(tuple(paths), stdin, read_settings().namespace)
     loaded = sources.load()
     catalogue = sources.require(loaded)
     if manifests:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aios.cli.options import State, Verbose
+from aios.cli.options import State, TakeOver, Verbose
 
 app = typer.Typer(add_completion=False)
 
@@ -33,7 +33,8 @@ def worker(
     """Run one replica of an agent until it is told to stop (SIGTERM: finish what is in flight).
 
     Any number may run, on any host that reaches the services. They are named by AIOS_BROKER_URL, AIOS_OBJECTS_URL,
-    AIOS_SESSIONS_URL and, for members with Memory, AIOS_KNOWLEDGE_URL; `aios doctor` looks at them.
+    AIOS_SESSIONS_URL and, for members with Memory, AIOS_KNOWLEDGE_URL and AIOS_EMBEDDINGS_URL; `aios doctor` looks at
+    them.
     """
     if (agent is None) == (config is None):
         raise typer.BadParameter("name the agent (--agent NAMESPACE/NAME) or its configuration (--config FILE)")
@@ -41,12 +42,13 @@ def worker(
         from aios.wiring.isolated import die_with_parent
 
         die_with_parent(parent)
+    from aios.settings import read_settings
     from aios.wiring.published import AgentName
     from aios.wiring.worker import WorkerOptions, run
 
     options = WorkerOptions(
         config=config,
-        agent=AgentName.parse(agent) if agent is not None else None,
+        agent=AgentName.parse(agent, read_settings().namespace) if agent is not None else None,
         state=state,
         worker_id=name,
         parent=parent,
@@ -70,6 +72,7 @@ def engine(
         bool, typer.Option("--cluster", help="Drive the Projects of the current kubeconfig context.")
     ] = False,
     once: Annotated[bool, typer.Option("--once", help="End when all projects ended; exit 0 if all succeeded.")] = False,
+    take_over: TakeOver = False,
     state: State = None,
     verbose: Verbose = False,
 ) -> None:
@@ -93,8 +96,9 @@ def engine(
     settings = prepare(folder, verbose=verbose)
     options = UpOptions(
         state=folder,
-        sources=Sources(named, sys.stdin.read() if "-" in named else ""),
+        sources=Sources(named, sys.stdin.read() if "-" in named else "", settings.namespace),
         once=once,
+        take_over=take_over,
         services=Services.from_settings(settings),
         workers=Workers.ELSEWHERE,
         metrics_port=settings.metrics_port,

@@ -144,7 +144,7 @@ def _carry_out(
         else:
             options = UpOptions(
                 state=folder,
-                sources=Sources(files),
+                sources=Sources(files, namespace=project.metadata.namespace),
                 services=services,
                 once=True,
                 project=project,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aios.cli.options import State, Verbose
+from aios.cli.options import State, TakeOver, Verbose
 
 if TYPE_CHECKING:
     from aios.cli.progress import Progress
@@ -21,7 +21,9 @@ def up(
         list[str] | None,
         typer.Argument(metavar="[PATH...]", help='YAML files, folders, or "-" for stdin. None: what the state holds.'),
     ] = None,
+    *,
     once: Annotated[bool, typer.Option("--once", help="End when all projects ended; exit 0 if all succeeded.")] = False,
+    take_over: TakeOver = False,
     isolate: Annotated[bool, typer.Option("--isolate", help="An operating-system process for every replica.")] = False,
     state: State = None,
     verbose: Verbose = False,
@@ -45,8 +47,9 @@ def up(
     settings = prepare(folder, verbose=verbose)
     options = UpOptions(
         state=folder,
-        sources=Sources(named, sys.stdin.read() if "-" in named else ""),
+        sources=Sources(named, sys.stdin.read() if "-" in named else "", settings.namespace),
         once=once,
+        take_over=take_over,
         services=Services.from_settings(settings),
         workers=Workers.ISOLATED if isolate else Workers.HERE,
         metrics_port=settings.metrics_port,

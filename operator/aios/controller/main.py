@@ -17,6 +17,7 @@ from prometheus_client import Gauge
 
 from aios import __version__
 from aios.adapters.kubernetes.render import PodSettings
+from aios.cancellation import cancelled
 from aios.controller.health import Health
 from aios.controller.kopf_thread import KopfThread
 from aios.controller.watching import WATCHED, Listener, Told
@@ -88,9 +89,7 @@ async def _run(options: OperatorOptions) -> int:
 
 
 async def _end(working: asyncio.Task[None], stopping: asyncio.Task[bool]) -> int:
-    for task in (working, stopping):
-        task.cancel()
-    await asyncio.wait({working, stopping})
+    await cancelled(working, stopping)
     if working.cancelled():
         return _ENDED_WELL
     failure = working.exception()
@@ -212,6 +211,7 @@ class _Ears:
 async def _quietly(releasing: Awaitable[None]) -> None:
     """A Lease that cannot be released expires."""
     try:
-        await asyncio.wait_for(releasing, 5.0)
+        async with asyncio.timeout(5.0):
+            await releasing
     except (AiosError, TimeoutError) as error:
         log.info("the Lease was not released: %s", error)

@@ -107,8 +107,8 @@ class SqliteBroker:
     async def _beat(self) -> None:
         # On the loop, not in a thread: a process whose loop no longer turns settles nothing, so it counts as frozen.
         while True:
-            self._owners.beat()
             with contextlib.suppress(ServiceUnavailableError):  # the next beat looks again
+                self._owners.beat()
                 await self._give_back_of_the_dead()
             await asyncio.sleep(BEAT_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Knowledge in Qdrant's local mode: sparse vectors in a folder, no server, no embedding model.
+"""Knowledge in Qdrant's local mode: vectors in a folder, no server. Words alone, unless an embedder is stated.
 
 Qdrant is imported with the first memory, not before: it takes more than a second, and whoever remembers nothing must
 not need it installed. Which memories a search may see is a filter that no caller can leave out.
@@ -8,26 +8,39 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aios.embedded.qdrant_folder import COLLECTION, QdrantFolder
-from aios.memories.points import VECTOR, from_payload, point_id, to_point, to_query, visible
+from aios.embedded.qdrant_folder import COLLECTION, QdrantFolder, take
+from aios.memories.filling import AT_ONCE, Filling
+from aios.memories.meaning import Dense, Meaning
+from aios.memories.points import from_payload, lacking, point_id, to_point, to_query, visible
+from aios.memories.search import Asker, build_search
+from aios.ports.embedder import Embedder
 from aios.ports.knowledge import Memory, Recalled
 from aios.spec.vocabulary import Privacy
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
+    from qdrant_client.models import Record
 
 
 class QdrantKnowledge:
     """Knowledge; see the port for what is promised. Raises MissingExtraError when qdrant-client is not installed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, embedder: Embedder | None = None) -> None:
         self._folder = QdrantFolder(folder)
+        self._meaning = Meaning(embedder) if embedder else None
+        self._filling = Filling(embedder) if embedder else None
 
     async def remember(self, namespace: str, team: str, memory: Memory) -> str:
+        dense = await self._meaning.of(memory.text, memory.privacy) if self._meaning else None
+
         def work(client: "QdrantClient") -> None:
-            client.upsert(COLLECTION, [to_point(namespace, team, memory)])
+            if dense:
+                take(client, dense)
+            client.upsert(COLLECTION, [to_point(namespace, team, memory, dense)])
 
         await self._folder.run(work)
+        if dense is None and self._filling:
+            self._filling.reopen(namespace, team)
         return point_id(namespace, team, memory)
 
     async def search(
@@ -37,13 +50,21 @@ class QdrantKnowledge:
         if words is None:
             return ()
 
+        dense = await self._meaning.of(query, clearance) if self._meaning else None
+        if dense:
+            await self._fill(namespace, team, dense)
+        search = build_search(Asker(namespace, team, clearance), words, dense, limit)
+
         def work(client: "QdrantClient") -> Sequence[Recalled]:
+            if dense:
+                take(client, dense)
             found = client.query_points(
                 COLLECTION,
-                query=words,
-                using=VECTOR,
-                limit=limit,
-                query_filter=visible(namespace, team, clearance),
+                query=search.query,
+                using=search.using,
+                prefetch=search.prefetch,
+                query_filter=search.filter,
+                limit=search.limit,
             )
             return [
                 Recalled(from_payload(point.payload or {}), point.score) for point in found.points if point.score > 0
@@ -65,4 +86,26 @@ class QdrantKnowledge:
 
     async def close(self) -> None:
         """Finish what was begun and let go of the folder."""
+        for part in (self._meaning, self._filling):
+            if part:
+                part.close()
         await self._folder.close()
+
+    async def _fill(self, namespace: str, team: str, dense: Dense) -> None:
+        if self._filling is None or self._filling.is_whole(namespace, team, dense):
+            return
+
+        def look(client: "QdrantClient") -> "list[Record]":
+            take(client, dense)
+            return client.scroll(COLLECTION, lacking(namespace, team, dense.vector), limit=AT_ONCE)[0]
+
+        vectors = await self._filling.fill(namespace, team, dense, await self._folder.run(look))
+
+        def store(client: "QdrantClient") -> None:
+            # Another process may have had the folder meanwhile, and have forgotten some.
+            left = {one.id for one in client.retrieve(COLLECTION, [one.id for one in vectors], with_payload=False)}
+            if still := [one for one in vectors if one.id in left]:
+                client.update_vectors(COLLECTION, still)
+
+        if vectors:
+            await self._folder.run(store)

@@ -20,7 +20,7 @@ from typing import TypeVar
 from urllib.parse import quote, unquote
 
 from aios.embedded.file_lock import locked
-from aios.errors import NotFoundError, PreconditionError
+from aios.errors import NotFoundError, PreconditionError, disk_of
 from aios.ports.object_store import StoredObject
 
 T = TypeVar("T")
@@ -38,7 +38,8 @@ class FolderObjects:
     """ObjectStore of one bucket; see the port for what is promised.
 
     Keys are 1 to 1,024 bytes of non-empty segments joined by slashes, none of them `.` or `..`; others are refused
-    with ValueError. With `must_exist` a put into a bucket that nobody made raises NotFoundError.
+    with ValueError. With `must_exist` a put into a bucket that nobody made raises NotFoundError. On a full disk a
+    write raises DiskFullError and leaves nothing behind.
     """
 
     def __init__(self, folder: Path, *, must_exist: bool = False) -> None:
@@ -90,7 +91,8 @@ class FolderObjects:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"bucket {self._folder.name}")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        with disk_of(self._folder):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _path(self, key: str) -> Path:
         segments = key.split("/")
@@ -190,7 +192,8 @@ class FolderBuckets:
             self._path(bucket).mkdir(parents=True, exist_ok=True)
             _sync_folder(self._folder)
 
-        await asyncio.to_thread(work)
+        with disk_of(self._folder):
+            await asyncio.to_thread(work)
 
     async def delete_bucket(self, bucket: str) -> None:
         def work() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aios.embedded.file_lock import try_lock
+from aios.errors import disk_of
 
 _BEAT = struct.Struct("<d")
 
@@ -28,19 +29,21 @@ class Owners:
         self.me = uuid.uuid4().hex
 
     def enter(self) -> None:
-        """Be alive from now on; tidies away the files of the dead."""
+        """Be alive from now on; tidies away the files of the dead. Raises DiskFullError."""
         if self._descriptor is not None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for other in self._folder.iterdir():
-            self._bury(other)
-        self._descriptor = try_lock(self._folder / self.me)
+        with disk_of(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for other in self._folder.iterdir():
+                self._bury(other)
+            self._descriptor = try_lock(self._folder / self.me)
         self.beat()
 
     def beat(self) -> None:
-        """Show that this process still turns."""
+        """Show that this process still turns. Raises DiskFullError."""
         if self._descriptor is not None:
-            os.pwrite(self._descriptor, _BEAT.pack(self._clock()), 0)
+            with disk_of(self._folder / self.me):
+                os.pwrite(self._descriptor, _BEAT.pack(self._clock()), 0)
 
     def leave(self) -> None:
         """Be dead from now on."""

@@ -12,6 +12,7 @@ import contextlib
 import os
 import queue
 import shutil
+import sqlite3
 import threading
 import time
 import uuid
@@ -22,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aios.embedded.file_lock import locked, try_lock, wait_for_lock
-from aios.errors import MissingExtraError
+from aios.errors import DiskFullError, MissingExtraError, ServiceUnavailableError, disk_of
+from aios.memories.meaning import Dense
 from aios.memories.points import VECTOR
 
 if TYPE_CHECKING:
@@ -44,6 +46,17 @@ def _qdrant() -> type["QdrantClient"]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("memory", "what agents remember (the tool Memory)") from error
     return QdrantClient
+
+
+def take(client: "QdrantClient", dense: Dense) -> None:
+    """Give the collection the vector if it has none of that name. Whoever has another model, or none, is not hindered:
+    each has a vector of its own beside the words."""
+    from qdrant_client import models
+
+    vectors = client.get_collection(COLLECTION).config.params.vectors
+    if not (isinstance(vectors, dict) and dense.vector in vectors):
+        config = models.DenseVectorConfig(size=len(dense.values), distance=models.Distance.COSINE)
+        client.create_vector_name(COLLECTION, dense.vector, models.DenseVectorNameConfig(dense=config))
 
 
 @dataclass(slots=True)
@@ -108,7 +121,7 @@ class QdrantFolder:
                 break
             if job.future.set_running_or_notify_cancel():
                 try:
-                    job.run(self._open())
+                    self._run(job)
                 except BaseException as error:  # noqa: BLE001  # it is the caller's, who waits for it
                     job.future.set_exception(error)
                 self._used = time.monotonic()
@@ -116,6 +129,18 @@ class QdrantFolder:
         self._let_go()
         if self._closed is not None:
             self._closed.set_result(None)
+
+    def _run(self, job: _Job[object]) -> None:
+        """What could not be stored must not be found either: then the folder is read again by the next call."""
+        try:
+            with disk_of(self._folder):
+                job.run(self._open())
+        except DiskFullError:
+            self._let_go()
+            raise
+        except sqlite3.OperationalError as error:
+            self._let_go()
+            raise ServiceUnavailableError(f"{self._folder}: {error}") from error
 
     def _open(self) -> "QdrantClient":
         if self._client is None:

@@ -172,6 +172,11 @@ class SqliteResources:
             if len(found) < _PAGE:
                 await self._database.changed(_LOOK_SECONDS, since=seen)
 
+    async def gone(self) -> Sequence[Ref]:
+        """What was here once and was deleted, the latest last: `changes` tells it only to those who listened then."""
+        found = await self._database.read(_gone)
+        return [Ref(Kind(kind), namespace, name) for kind, namespace, name in found]
+
     async def close(self) -> None:
         """Finish what was begun and close the file; readers of `changes` come to their end."""
         await self._database.close()
@@ -283,6 +288,13 @@ def _tell(sqlite: sqlite3.Connection, ref: Ref, told: tuple[str, str, str], now:
         " ORDER BY last_at DESC, id DESC LIMIT -1 OFFSET ?)",
         (*_key(ref), EVENTS_KEPT),
     )
+
+
+def _gone(sqlite: sqlite3.Connection) -> Sequence[tuple[str, str, str]]:
+    return sqlite.execute(
+        "SELECT kind, namespace, name FROM changes c WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.kind = c.kind"
+        " AND o.namespace = c.namespace AND o.name = c.name) ORDER BY version"
+    ).fetchall()
 
 
 def _changed_since(version: int, sqlite: sqlite3.Connection) -> Sequence[tuple[int, Ref, bool]]:

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-from aios.errors import EnvironmentProblemError, ServiceUnavailableError
+from aios.errors import DiskFullError, EnvironmentProblemError, ServiceUnavailableError, disk_of
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -238,10 +238,11 @@ class _Connection:
     def __init__(self, path: Path, schema: Schema) -> None:
         self._path = path
         self._log = Path(f"{path}-wal")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite gives its log the mode of the file; the file may hold secrets.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._writer = os.open(f"{path}-writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with disk_of(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # SQLite gives its log the mode of the file; the file may hold secrets.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._writer = os.open(f"{path}-writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._sqlite = sqlite3.connect(path, timeout=0.02, isolation_level=None)
         self._log_limit = LOG_BYTES
         try:
@@ -400,4 +401,6 @@ class _Connection:
 
 
 def _unavailable(path: Path, error: BaseException) -> ServiceUnavailableError:
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        return DiskFullError(path, str(error))
     return ServiceUnavailableError(f"{path}: {error}")

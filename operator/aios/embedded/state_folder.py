@@ -8,12 +8,13 @@ import contextlib
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from aios.embedded.file_lock import try_lock
-from aios.errors import EnvironmentProblemError
+from aios.errors import DiskFullError, EnvironmentProblemError, disk_of
 
 FOLDER = ".aios"
 VARIABLE = "AIOS_STATE_DIR"
@@ -87,7 +88,8 @@ class StateFolder:
         """Make it if it is not there. Raises EnvironmentProblemError when a newer version made it or it cannot be
         written."""
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _room(self.path):
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.exists:
                 _write(self.path / ".gitignore", "*\n")
                 _write(self.path / "version.json", json.dumps({"schema": SCHEMA}))
@@ -96,6 +98,19 @@ class StateFolder:
                 f"cannot use the state folder {self.path}: {error}; set {VARIABLE} to a folder you may write"
             ) from error
         self.check_version()
+
+    def identity(self) -> str:
+        """What tells this folder from every other one, whatever host or path it moves to; made at the first question.
+        Only for the holder of the lock."""
+        card = self.path / "identity.json"
+        try:
+            return str(json.loads(card.read_text(encoding="utf-8"))["id"])
+        except FileNotFoundError:
+            made = uuid.uuid4().hex
+        except (ValueError, KeyError, TypeError) as error:
+            raise EnvironmentProblemError(f"{card} is damaged ({error}): restore it, or remove it") from error
+        _write(card, json.dumps({"id": made}))
+        return made
 
     def check_version(self) -> None:
         """Before anything in an existing folder is read. Raises EnvironmentProblemError when a newer version made it
@@ -119,7 +134,8 @@ class StateFolder:
         """Open it and be its only driver. Raises EnvironmentProblemError naming the one who is."""
         self.open()
         lock, card = self.path / "up.lock", self.path / "up.json"
-        descriptor = try_lock(lock)
+        with _room(self.path):
+            descriptor = try_lock(lock)
         if descriptor is None:
             raise EnvironmentProblemError(
                 f"the state folder {self.path} is in use by {_who(card)}: stop that one first (Ctrl-C there, or "
@@ -155,8 +171,22 @@ def _who(card: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replace it at once: a reader or a crash never sees half of it."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with _room(path), tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            Path(file.name).unlink()
+            raise
     Path(file.name).replace(path)
+
+
+@contextlib.contextmanager
+def _room(path: Path) -> Iterator[None]:
+    """Nothing runs yet that could wait for room. Raises EnvironmentProblemError when there is none."""
+    try:
+        with disk_of(path):
+            yield
+    except DiskFullError as error:
+        raise EnvironmentProblemError(str(error)) from error

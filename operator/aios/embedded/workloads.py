@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from aios.cancellation import cancelled, heed_cancellation
 from aios.desired.nouns import Worker, WorkerConfig
 from aios.ports.workloads import ObservedWorker
 from aios.spec.vocabulary import seconds
@@ -106,7 +107,7 @@ class EmbeddedWorkloads:
         replicas = [*known.serving, *known.draining]
         known.serving = []
         self._count(known)
-        await _cancel([replica.task for replica in replicas if replica.task])
+        await cancelled(*(replica.task for replica in replicas if replica.task))
 
     async def drain(self, grace: float) -> None:
         """Ask every replica to finish what it has, wait at most `grace` seconds, then end those that have not."""
@@ -124,7 +125,7 @@ class EmbeddedWorkloads:
         self._closed = True
         for namespace, agent in list(self._agents):
             await self.delete(namespace, agent)
-        await _cancel(list(self._janitors))
+        await cancelled(*self._janitors)
 
     def _fill(self, agent: _Agent, replicas: int) -> None:
         while len(agent.serving) < replicas:
@@ -144,7 +145,7 @@ class EmbeddedWorkloads:
         """A draining replica may take as long as a task may take, and no longer."""
         if replica.task:
             await asyncio.wait([replica.task], timeout=seconds(replica.config.limits.task_timeout))
-            await _cancel([replica.task])
+            await cancelled(replica.task)
         agent.draining.discard(replica)
         self._count(agent)
 
@@ -157,9 +158,7 @@ class EmbeddedWorkloads:
             worker_id = f"{replica.config.agent}-{uuid.uuid4().hex[:8]}"
             with bound(namespace=replica.config.namespace, agent=replica.config.agent, worker=worker_id):
                 await self._run_once(replica, worker_id)
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                # Its own clean-up failed and hid the cancellation that it came from.
-                raise asyncio.CancelledError
+            heed_cancellation()
             replica.is_ready = False
             replica.changed()
             if replica.stop.is_set():
@@ -168,7 +167,8 @@ class EmbeddedWorkloads:
                 backoff = self._first_backoff
             with contextlib.suppress(TimeoutError):
                 # Replicas that crashed together must not come back together.
-                await asyncio.wait_for(replica.stop.wait(), backoff * random.uniform(0.75, 1.25))
+                async with asyncio.timeout(backoff * random.uniform(0.75, 1.25)):
+                    await replica.stop.wait()
             backoff = min(LONGEST_BACKOFF, backoff * 2)
 
     async def _run_once(self, replica: _Replica, worker_id: str) -> None:
@@ -198,10 +198,3 @@ def _observed(namespace: str, name: str, agent: _Agent) -> ObservedWorker:
         reason="CrashLoopBackOff" if crashed else "",
         message=crashed[0].failure if crashed else "",
     )
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from aios.memories.meaning import Dense
 from aios.memories.terms import document_weights, query_weights
 from aios.naming import digest
 from aios.ports.knowledge import Memory
@@ -21,13 +22,14 @@ def point_id(namespace: str, team: str, memory: Memory) -> str:
     return str(uuid.UUID(digest([namespace, team, memory.privacy, memory.text])[:32]))
 
 
-def to_point(namespace: str, team: str, memory: Memory) -> "PointStruct":
-    """The point with its words as a vector."""
+def to_point(namespace: str, team: str, memory: Memory, dense: Dense | None = None) -> "PointStruct":
+    """The point with its words as a vector, and its meaning as another where that is known."""
     from qdrant_client.models import PointStruct
 
+    meaning = {dense.vector: list(dense.values)} if dense else {}
     return PointStruct(
         id=point_id(namespace, team, memory),
-        vector={VECTOR: to_vector(document_weights(memory.text))},
+        vector={VECTOR: to_vector(document_weights(memory.text)), **meaning},
         payload={
             "namespace": namespace,
             "team": team,
@@ -55,6 +57,14 @@ def visible(namespace: str, team: str, clearance: Privacy) -> "Filter":
             models.FieldCondition(key="privacy", range=models.Range(lte=clearance.rank)),
         ]
     )
+
+
+def lacking(namespace: str, team: str, vector: str) -> "Filter":
+    """What of that team has no vector of that name yet."""
+    from qdrant_client import models
+
+    everything = visible(namespace, team, Privacy.RESTRICTED)
+    return models.Filter(must=everything.must, must_not=[models.HasVectorCondition(has_vector=vector)])
 
 
 def to_vector(weights: Mapping[int, float]) -> "SparseVector":

@@ -73,9 +73,14 @@ class AttemptLog:
 
     @property
     def fruitless(self) -> int:
-        """Claims since anything was done: who lived to record an answer, a tool or a check was not killed by it."""
+        """Claims that came to an end with nothing done after the last answer, tool or check on record. Whoever
+        recorded that is the first of them: he died of what comes next, as all did after him."""
         last = max((at for at, event in enumerate(self._events) if isinstance(event, DONE)), default=0)
-        return len({event.epoch for event in self._events[last:] if isinstance(event, Claimed)})
+        before, since = (
+            [event.epoch for event in events if isinstance(event, Claimed)]
+            for events in (self._events[:last], self._events[last:])
+        )
+        return len({*before[-1:], *since})
 
     @property
     def ended(self) -> Ended | None:

@@ -1,8 +1,9 @@
 """The gate: no model call leaves but through here, and none that is recorded leaves again.
 
 In order: the label is within the model's and the member's clearance; a recorded answer is given from the record; a
-call in doubt is counted and retried or parked; admission, which waits for limits shared with others; CallStarted with
-the worst case is durable; the provider; CallFinished.
+call in doubt is counted and retried or parked; an answer that the team's cache holds is recorded as a free call;
+admission, which waits for limits shared with others; CallStarted with the worst case is durable; the provider;
+CallFinished.
 Refuses to send anything that differs from what the record says was asked.
 """
 
@@ -13,12 +14,13 @@ from aios.errors import DivergedError, InDoubtError, ModelCallError, PrivacyErro
 from aios.models.admission import Admission, AdmitAll, Permit
 from aios.models.attempt_log import AttemptLog
 from aios.models.cost import cost, spelled, worst_case
+from aios.models.reply_cache import Question, ReplyCache, question
 from aios.naming import digest
 from aios.ports.chat_model import ChatModel, ChatRequest
 from aios.ports.clock import Clock
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Locality, OnInDoubt, Privacy
-from aios.tasks.attempt_events import CallFinished, CallStarted, Reply, ToolCall
+from aios.tasks.attempt_events import CallFinished, CallStarted, Reply, ToolCall, Usage
 from aios.tasks.retry import backoff_seconds
 
 MAX_TRIES = 8
@@ -52,10 +54,18 @@ class Gate:
     """Calls one model for one attempt."""
 
     def __init__(
-        self, log: AttemptLog, chat: ChatModel, caller: Caller, clock: Clock, admission: Admission | None = None
+        self,
+        log: AttemptLog,
+        chat: ChatModel,
+        caller: Caller,
+        clock: Clock,
+        admission: Admission | None = None,
+        *,
+        replies: ReplyCache | None = None,
     ) -> None:
-        """Without `admission` every call starts at once."""
+        """Without `admission` every call starts at once; without `replies` every answer is asked for."""
         self._admission = admission or AdmitAll()
+        self._replies = replies
         self._log = log
         self._chat = chat
         self._caller = caller
@@ -74,7 +84,16 @@ class Gate:
         if recorded is not None:
             return recorded
         self._check_doubt(step)
-        return await self._ask(step, request, asked)
+        if self._replies is None:
+            return await self._ask(step, request, asked)
+        told_time = self._log.inputs.time if self._log.inputs else ""
+        same = question(self._caller.model, self._caller.spec, request, label, told_time=told_time)
+        given = await self._given_before(step, self._replies, same, asked)
+        if given is not None:
+            return given
+        reply = await self._ask(step, request, asked)
+        await self._replies.keep(same, reply)
+        return reply
 
     def _check_privacy(self, label: Privacy) -> None:
         caller = self._caller
@@ -89,17 +108,32 @@ class Gate:
         """The answer on record. Raises what the record says was raised."""
         for started in self._log.calls(step):
             if started.digest != asked:
-                raise DivergedError(
-                    f"{self._log.stream}: step {step} is recorded with request {started.digest[:12]}, now it would be "
-                    f"{asked[:12]}; the team's tools or models, or AIOS itself, changed while the attempt was stopped. "
-                    "`aios retry` starts the task anew."
-                )
+                raise self._diverged(step, started.digest, asked)
         for finished in self._log.finished(step):
+            if finished.cached not in {"", asked}:
+                raise self._diverged(step, finished.cached, asked)
             if finished.reply is not None:
                 return finished.reply
             if not finished.transient:
                 raise ModelCallError(finished.error, transient=False)
         return None
+
+    def _diverged(self, step: int, recorded: str, asked: str) -> DivergedError:
+        return DivergedError(
+            f"{self._log.stream}: step {step} is recorded with request {recorded[:12]}, now it would be {asked[:12]}; "
+            "the team's tools or models, or AIOS itself, changed while the attempt was stopped. `aios retry` starts "
+            "the task anew."
+        )
+
+    async def _given_before(self, step: int, replies: ReplyCache, same: Question, asked: str) -> Reply | None:
+        """The cache's answer, recorded as a call that used and cost nothing."""
+        found = await replies.get(same)
+        if found is None:
+            return None
+        reply = _named(found, step).model_copy(update={"usage": Usage()})
+        number = len(self._log.calls(step)) + 1
+        await self._log.append(CallFinished(step=step, number=number, reply=reply, cached=asked))
+        return reply
 
     def _check_doubt(self, step: int) -> None:
         unanswered = [call.worst_case for call in self._log.in_doubt() if call.step == step]
@@ -167,6 +201,11 @@ def _distinct(reply: Reply, step: int) -> Reply:
     ids = [call.id for call in reply.tool_calls]
     if all(ids) and len(set(ids)) == len(ids):
         return reply
+    return _named(reply, step)
+
+
+def _named(reply: Reply, step: int) -> Reply:
+    """The reply with tool call ids of this step's own."""
     calls = tuple(
         ToolCall(id=f"call-{step}-{index}", name=call.name, args=call.args)
         for index, call in enumerate(reply.tool_calls)

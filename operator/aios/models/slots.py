@@ -10,6 +10,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Sequence
 
+from aios.cancellation import cancelled, heed_cancellation
 from aios.errors import ServiceUnavailableError
 from aios.models.pace import Pace
 from aios.ports.clock import Clock
@@ -58,8 +59,7 @@ class Slots:
             yield
         finally:
             if renewal is not None:
-                renewal.cancel()
-                await asyncio.wait({renewal})
+                await cancelled(renewal)
             await self.release(names, holder)
 
     async def _renew(self, names: Sequence[str], holder: str) -> None:
@@ -68,3 +68,4 @@ class Slots:
             with contextlib.suppress(ServiceUnavailableError):
                 for name in names:
                     await self.take(name, holder)
+            heed_cancellation()

@@ -7,6 +7,7 @@ a bell dies only when many workers died with it in their hand. So each becomes a
 import logging
 from collections.abc import Awaitable, Callable
 
+from aios.cancellation import heed_cancellation
 from aios.errors import ServiceUnavailableError
 from aios.naming import dead_letter_queue
 from aios.ports.broker import Broker, Message
@@ -34,6 +35,7 @@ async def attend(broker: Broker, queue: str, note: Note) -> None:
             else:
                 await note(*found, queue)
             await delivery.ack()
+            heed_cancellation()
 
 
 def _attempt_of(message: Message) -> tuple[str, str, int] | None:

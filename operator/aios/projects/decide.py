@@ -22,7 +22,7 @@ from aios.tasks.run_events import (
     TimerFired,
 )
 
-HEALED_BY_TIME = frozenset({Outcome.MODEL_ERROR, Outcome.CONFLICT, Outcome.TIMED_OUT})
+HEALED_BY_TIME = frozenset({Outcome.MODEL_ERROR, Outcome.ENVIRONMENT, Outcome.CONFLICT, Outcome.TIMED_OUT})
 """Outcomes after which waiting helps. Work that was not good enough is no better in a minute: it goes on at once."""
 
 
@@ -105,11 +105,16 @@ def _after_failure(state: RunState, task: TaskState, now: float) -> AnyRunEvent:
     if not again:
         return TaskFailed(at=now, task=task.name, reason=task.reason)
     if task.tries >= state.max_attempts:
-        tries = f"{task.tries} attempt" + ("s" if task.tries != 1 else "")
-        return TaskFailed(at=now, task=task.name, reason=f"{task.reason} (after {tries})")
+        return TaskFailed(at=now, task=task.name, reason=f"{task.reason} (after {_made(task)})")
     run = state.started.run if state.started else ""
     wait = backoff_seconds(f"{run}/{task.name}", task.tries) if outcome in HEALED_BY_TIME else 0.0
     return RetryScheduled(at=now, task=task.name, attempt=task.attempt, due=now + wait)
+
+
+def _made(task: TaskState) -> str:
+    """All attempts, since the last one was told by its number."""
+    said = f"{task.attempt} attempt{'s' if task.attempt != 1 else ''}"
+    return f"{said}, {task.forgiven} of them not counted" if task.forgiven else said
 
 
 def _plan(state: RunState, now: float) -> tuple[Command, ...]:

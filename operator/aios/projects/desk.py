@@ -1,6 +1,7 @@
 """Which run of which project this engine has in hand, and when it takes one over, gives one up or leaves it alone."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aios.errors import SequenceConflictError
@@ -19,6 +20,9 @@ from aios.spec.project import Project
 
 HANDS_OFF_SECONDS = 10.0
 """How long a run that another engine took is left to it before its lease is looked at."""
+
+Ours = Callable[[Ref], Awaitable[bool]]
+"""Whether a project is, or was, declared by us."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,21 +105,21 @@ class Desk:
             staff = self._world.staff(namespace, team)
         return staff
 
-    async def adopt_orphans(self, namespaces: frozenset[str] | None) -> None:
-        """Take over unfinished runs whose project is gone, so that they can be cancelled."""
+    async def adopt_orphans(self, namespaces: frozenset[str] | None, ours: Ours | None) -> None:
+        """Take over unfinished runs whose project is gone, so that they can be cancelled; of `ours` only."""
         known = frozenset((ref.namespace, ref.name) for ref in self._world.projects())
         for namespace in sorted(namespaces) if namespaces is not None else [None]:
             for run in await orphans(self._ports.journal, namespace, known):
                 try:
-                    await self._adopt(run)
+                    if ours is None or await ours(_project(run)):
+                        await self._adopt(run)
                 except (SequenceConflictError, ValueError):  # another engine has it, or a newer version wrote it
                     _log.exception("%s has no project and is left alone", run)
 
     async def _adopt(self, run: str) -> None:
         if await has_ended(self._ports.journal, run):
             return
-        owner, name = run.split("/")[:2]
-        ref = Ref(Kind.PROJECT, owner, name)
+        ref = _project(run)
         drive = await self._drive(ref, run)
         await drive.take_over(self._engine, None, None)
         self.drives[ref] = drive
@@ -160,3 +164,8 @@ class Desk:
         """Delete every stream of the project's runs. Call `fence_all` first, and again after an error."""
         for run in await runs_of(self._ports.journal, namespace, project):
             await forget_run(self._ports.journal, run)
+
+
+def _project(run: str) -> Ref:
+    namespace, name = run.split("/")[:2]
+    return Ref(Kind.PROJECT, namespace, name)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 
+from aios.cancellation import heed_cancellation
 from aios.errors import (
     AiosError,
     InvalidSpecError,
@@ -20,7 +21,7 @@ from aios.errors import (
 from aios.naming import engine_queue
 from aios.ports.broker import Message
 from aios.projects import dead_letters
-from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts
+from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts, Ours
 from aios.projects.drive import Draft, Drive
 from aios.projects.fairness import fair_shares
 from aios.projects.mirror import build_run_status
@@ -52,12 +53,12 @@ class Engine:
         max_in_flight: int = 100,
         sweep_seconds: float = SWEEP_SECONDS,
         hands_off_seconds: float = HANDS_OFF_SECONDS,
-        adopt_orphans: bool = True,
+        ours: Ours | None = None,
     ) -> None:
-        """`adopt_orphans`: whether a run without a Project in our Resources is one that was deleted; not so where
-        others, with Resources of their own, use the same journal."""
+        """`ours`: whether a run whose Project is not in our Resources is one that was deleted; where others, with
+        Resources of their own, use the same journal, it may be theirs. None: all are ours."""
         self._ports, self._name, self._namespaces = ports, name, namespaces
-        self._adopt_orphans = adopt_orphans
+        self._ours = ours
         self._max_in_flight, self._sweep_seconds = max_in_flight, sweep_seconds
         self._world = World(ports.resources, namespaces)
         self._desk = Desk(ports, self._world, name, hands_off_seconds=hands_off_seconds)
@@ -82,6 +83,7 @@ class Engine:
             group.create_task(self._watch())
             group.create_task(self._mirror.run(self._ports.clock.sleep))
             while True:
+                heed_cancellation()
                 async with self._turn_lock:
                     await self._turn()
                 self._listen(group)
@@ -102,8 +104,7 @@ class Engine:
 
     async def _begin(self) -> None:
         await self._world.load()
-        if self._adopt_orphans:
-            await self._desk.adopt_orphans(self._namespaces)
+        await self._desk.adopt_orphans(self._namespaces, self._ours)
         self._dirty |= {*self._world.projects(), *self._desk.drives}
 
     async def _until_served(self, work: Callable[[], Awaitable[None]], what: str) -> None:
@@ -111,6 +112,7 @@ class Engine:
             try:
                 return await work()
             except (ServiceUnavailableError, UnroutableError) as error:
+                heed_cancellation(error)
                 _log.warning("cannot %s yet: %s", what, error)
                 await self._ports.clock.sleep(self._sweep_seconds)
 
@@ -124,6 +126,7 @@ class Engine:
             await self._see(ref)
         async for ref in self._ports.resources.changes():
             await self._see(ref)
+            heed_cancellation()
 
     async def _see(self, ref: Ref) -> None:
         try:
@@ -178,6 +181,7 @@ class Engine:
                     self._rung(delivery.message)
                     # Before the turn is taken: if we die now, the next engine looks at every attempt anyway.
                     await delivery.ack()
+                    heed_cancellation()
 
         await self._until_served(answer, f"listen at {engine_queue(namespace)}")
 

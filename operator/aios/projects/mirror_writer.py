@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from aios.cancellation import heed_cancellation
 from aios.errors import AiosError
 from aios.ports.resources import Resources
 from aios.spec.base import Ref
@@ -41,6 +42,7 @@ class MirrorWriter:
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Until cancelled."""
         while True:
+            heed_cancellation()
             await self._wake.wait()
             self._wake.clear()
             self._urgent.clear()

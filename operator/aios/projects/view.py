@@ -37,6 +37,7 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.STEPS_EXHAUSTED: "out of steps",
     Outcome.TIMED_OUT: "timed out",
     Outcome.MODEL_ERROR: "model error",
+    Outcome.ENVIRONMENT: "not possible here",
     Outcome.BAD_PLAN: "bad plan",
     Outcome.OUTGREW_CLEARANCE: "outgrew clearance",
     Outcome.CANCELLED: "cancelled",
@@ -256,7 +257,8 @@ def _notes(event: AnyRunEvent, state: RunState) -> tuple[Line, ...]:
         case Planned(member=member, model=model, tasks=tasks):
             line = PlanLine(member, model, len(tasks))
         case PlanRejected(attempt=attempt, error=error):
-            line = NoteLine(PLAN_TASK, "not accepted", f"{error}, attempt {attempt} of {state.max_attempts}")
+            most = state.max_attempts + (state.planning.forgiven if state.planning else 0)
+            line = NoteLine(PLAN_TASK, "not accepted", f"{error}, attempt {attempt} of {most}")
         case Waiting(task=task, reason=reason):
             line = NoteLine(task, "waits", reason)
         case TaskFailed(task=task, reason=reason):

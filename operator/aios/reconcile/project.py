@@ -4,6 +4,7 @@ file mirrors it into conditions and columns, and holds a project that is to be c
 
 from collections.abc import Mapping
 
+from aios.errors import HeldElsewhereError
 from aios.naming import FINALIZER
 from aios.reconcile.conditions import Finding, holds, progressing, stalled, stalled_by, to_conditions
 from aios.reconcile.world import Reading, World, publish
@@ -32,7 +33,7 @@ async def reconcile_project(world: World, project: Project, reading: Reading) ->
         return
     await _hold(world, project)
     found = await reading.closure(project)
-    obstacle = _obstacle(world, project, found)
+    obstacle = _obstacle(world, project, found) or await _held_elsewhere(world, project)
     await _publish(world, project, obstacle or _accepted(project))
 
 
@@ -72,6 +73,15 @@ def _obstacle(world: World, project: Project, found: Mapping[Ref, Resource | Non
     team = found.get(Ref(Kind.TEAM, project.metadata.namespace, project.spec.team))
     if isinstance(team, AgentTeam) and not _is_usable(team):
         return progressing(Reason.TEAM_NOT_READY, f"{team.ref}: {team.status.reason or 'not looked at yet'}")
+    return ()
+
+
+async def _held_elsewhere(world: World, project: Project) -> tuple[Finding, ...]:
+    try:
+        if world.declare is not None:
+            await world.declare(project)
+    except HeldElsewhereError as error:
+        return stalled(Reason.HELD_ELSEWHERE, str(error))
     return ()
 
 

@@ -31,18 +31,21 @@ async def reconcile_team(world: World, team: AgentTeam, reading: Reading) -> Non
     if taken := await _taken_names(team, reading):
         await _publish(world, team, live, stalled(Reason.INVALID_SPEC, taken))
         return
+    await _ensure_topology(world, team)
+    shared = await world.access.ensure(team) if world.access is not None else ""
     await _apply(world, team, live)
     current = {ref.name: agent for ref in agents_of(team) if isinstance(agent := await reading.get(ref), Agent)}
-    await _publish(world, team, current, _judge(team, current))
+    await _publish(world, team, current, _judge(team, current, shared))
 
 
 async def forget_team(world: World, ref: Ref) -> None:
-    """The team is gone, its Agents with it: remove its queues."""
+    """The team is gone, its Agents with it: let nobody in for it, and remove its queues."""
+    if world.access is not None:
+        await world.access.remove(ref)
     await _remove_queues(world, ref, keep=frozenset())
 
 
 async def _apply(world: World, team: AgentTeam, live: Mapping[str, Agent]) -> None:
-    await _ensure_topology(world, team)
     wanted = build_agents(team)
     for agent in wanted:
         await world.resources.apply(agent)  # whoever scaled it keeps the number: the port promises that
@@ -80,14 +83,15 @@ async def _taken_names(team: AgentTeam, reading: Reading) -> str:
     return ""
 
 
-def _judge(team: AgentTeam, agents: Mapping[str, Agent]) -> tuple[Finding, ...]:
+def _judge(team: AgentTeam, agents: Mapping[str, Agent], shared: str) -> tuple[Finding, ...]:
+    """`shared`: what its workers share with others, and why."""
     missing = [agents.get(ref.name) for ref in agents_of(team)]
     unready = [agent for agent in missing if agent is None or not _is_ready(agent)]
     if not unready:
-        return ready(Reason.RECONCILED)
+        return ready(Reason.SHARED_CREDENTIALS, shared) if shared else ready(Reason.RECONCILED)
     words = [f"{agent.metadata.name}: {agent.status.reason}" for agent in unready if agent and _is_degraded(agent)]
     counted = f"{len(missing) - len(unready)} of {len(missing)} agents are ready"
-    return progressing(Reason.WORKERS_NOT_READY, "; ".join([counted, *words]))
+    return progressing(Reason.WORKERS_NOT_READY, "; ".join([counted, *words, *([shared] if shared else [])]))
 
 
 async def _publish(world: World, team: AgentTeam, agents: Mapping[str, Agent], findings: Sequence[Finding]) -> None:

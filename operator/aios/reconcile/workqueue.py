@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Generic, TypeVar
 
+from aios.cancellation import heed_cancellation
 from aios.errors import AiosError
 from aios.ports.clock import Clock
 
@@ -118,6 +119,7 @@ class WorkQueue(Generic[Key]):
             await self._wait_for_token()
             if self._waiting:
                 await self._run_next()
+                heed_cancellation()
 
     async def _run_next(self) -> None:
         key = next(iter(self._waiting))
@@ -149,7 +151,7 @@ class WorkQueue(Generic[Key]):
         try:
             delay = await self._work(key)
         except Exception as error:  # noqa: BLE001 - one key's failure must not end the others' work; it comes back
-            _heed_cancellation(error)
+            heed_cancellation(error)
             return self._failed(key, error)
         self.worked += 1
         self._failures.pop(key, None)
@@ -178,7 +180,7 @@ class WorkQueue(Generic[Key]):
             try:
                 self.add_all(await everything())
             except Exception as error:  # the list is tried again; events go on meanwhile
-                _heed_cancellation(error)
+                heed_cancellation(error)
                 log.warning("listing everything for a resync failed", exc_info=True)
                 await self._clock.sleep(min(5.0, self._pace.resync))
                 continue
@@ -193,14 +195,3 @@ class WorkQueue(Generic[Key]):
         known = self._timers.pop(key, None)
         if known is not None:
             known[1].cancel()
-
-
-def _heed_cancellation(error: Exception) -> None:
-    """Raise CancelledError if this task was cancelled while it failed.
-
-    What fails at the moment it is cancelled may raise its failure instead (`TaskGroup` and `gather` do); whoever then
-    tries again can never be ended, since a group that is ending cancels its tasks only once.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError from error

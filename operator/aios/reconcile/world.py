@@ -11,6 +11,7 @@ from typing import TypeVar
 from aios.desired.references import closure
 from aios.errors import InvalidSpecError
 from aios.naming import LABEL_TEAM
+from aios.ports.access import TeamAccess
 from aios.ports.broker import BrokerAdmin
 from aios.ports.clock import Clock
 from aios.ports.object_store import BucketAdmin
@@ -27,11 +28,18 @@ from aios.spec.team import AgentTeam
 
 R = TypeVar("R", bound=Resource)
 
-_ALARMING = frozenset({Reason.IMAGE_PULL_BACK_OFF, Reason.CRASH_LOOP_BACK_OFF, Reason.UNSCHEDULABLE})
+_ALARMING = frozenset(
+    {Reason.IMAGE_PULL_BACK_OFF, Reason.CRASH_LOOP_BACK_OFF, Reason.UNSCHEDULABLE, Reason.SHARED_CREDENTIALS}
+)
 """Reasons by which nobody is stalled and that a person should hear of all the same."""
 
 Cleanup = Callable[[Project], Awaitable[None]]
 """Removes a deleted project's files and journal; may be called again after it was interrupted."""
+
+
+Declare = Callable[[Project], Awaitable[None]]
+"""Tells other installations on the same services what the project says; raises HeldElsewhereError when one of them
+says something else by its name."""
 
 
 class Patience:
@@ -59,8 +67,11 @@ class World:
     clock: Clock
     broker_admin: BrokerAdmin | None = None
     bucket_admin: BucketAdmin | None = None
+    access: TeamAccess | None = None
+    """None: workers are let in with what they find in their surroundings."""
     activity: Activity = no_activity
     cleanup: Cleanup | None = None
+    declare: Declare | None = None
     services_ready: bool = True
     """Whether journal, broker and object store are there; without them projects wait and say so."""
     activity_seconds: float = 2.0

@@ -110,6 +110,12 @@ class Reason(StrEnum):
         "The operator was not told where the journal, broker and object store are; the Project waits and is not lost.",
         "Configure the services of the operator, or run the same YAML on a laptop with `aios up`.",
     )
+    HELD_ELSEWHERE = (
+        "HeldElsewhere",
+        "Another installation on the same services, a cluster or a laptop, says something else by the Project's name.",
+        "Use another namespace, or services of its own for each. If the other one is gone, annotate the Project with "
+        "aios.dev/take-over=true.",
+    )
     TEAM_NOT_READY = (
         "TeamNotReady",
         "The team exists but is not Ready.",
@@ -134,6 +140,11 @@ class Reason(StrEnum):
         "Unschedulable",
         "No node has room for the pod, or none matches what it asks for.",
         "Add nodes, lower the replicas, or change requests and selectors.",
+    )
+    SHARED_CREDENTIALS = (
+        "SharedCredentials",
+        "The team works, but its workers share credentials of a service with others: no user of its own could be made.",
+        "Read the condition's message; give the operator the right that it names, or limit the key at the platform.",
     )
     SCALED_TO_ZERO = (
         "ScaledToZero",

@@ -78,12 +78,20 @@ class Loaded:
         return f"left alone: {total} {noun} of other API groups ({groups})" if total else ""
 
 
-def load(sources: Sequence[str], *, stdin: TextIO | None = None, cwd: FilePath, context: Sequence[str] = ()) -> Loaded:
+def load(
+    sources: Sequence[str],
+    *,
+    stdin: TextIO | None = None,
+    cwd: FilePath,
+    context: Sequence[str] = (),
+    namespace: str = "default",
+) -> Loaded:
     """Reads files, folders (recursively, *.yaml and *.yml) and "-" (stdin), relative to `cwd`.
 
     `context`: more sources, where references may lead; neither their resources nor their faults are reported.
+    `namespace`: where resources that state none live.
     """
-    reading = _Reading()
+    reading = _Reading(namespace)
     seen: set[FilePath] = set()
     for source in read_sources(sources, stdin=stdin, cwd=cwd, seen=seen):
         reading.add(source)
@@ -93,7 +101,8 @@ def load(sources: Sequence[str], *, stdin: TextIO | None = None, cwd: FilePath, 
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
         self._findings: list[Finding] = []
         self._ignored: Counter[str] = Counter()
         self._entries: list[Entry] = []
@@ -188,7 +197,8 @@ class _Reading:
     def _entry(self, file: str, kind: Kind, data: dict[str, object], document: Document) -> Entry:
         metadata = data.get("metadata")
         if isinstance(metadata, dict):
-            data = {**data, "metadata": {key: metadata[key] for key in metadata if key not in SERVER_WRITTEN}}
+            kept = {key: metadata[key] for key in metadata if key not in SERVER_WRITTEN}
+            data = {**data, "metadata": {"namespace": self._namespace, **kept}}
         data.pop("status", None)
         checked = check(SHAPES[kind], data, document.positions)
         entry = Entry(

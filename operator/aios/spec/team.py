@@ -65,6 +65,11 @@ class Limits(Part):
     max_in_flight: Annotated[int, Field(ge=1, le=100)] = Field(
         default=10, description="Tasks of one project that may run at the same time."
     )
+    reply_cache: Duration | None = Field(
+        default=None,
+        description="How long a model's answer to exactly the same request in a first attempt may be given again "
+        "without asking it, such as 1h. Answers are kept with the sessions meanwhile. Default: never.",
+    )
 
 
 class TeamSpec(Part):

@@ -99,6 +99,8 @@ class CallFinished(Part):
     in_doubt: bool = False
     """The answer did not arrive whole and may have been charged: `cost` is the worst case."""
     cost: Decimal = Decimal(0)
+    cached: str = ""
+    """The digest of the request where the team's cache gave the answer: no call was started, nothing was charged."""
 
 
 class ToolStarted(Part):

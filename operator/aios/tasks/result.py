@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     STEPS_EXHAUSTED = "StepsExhausted"
     TIMED_OUT = "TimedOut"
     MODEL_ERROR = "ModelError"
+    ENVIRONMENT = "EnvironmentProblem"
+    """Something around the worker is missing or in the way: programs it cannot start, a key it cannot read."""
     BAD_PLAN = "BadPlan"
     OUTGREW_CLEARANCE = "OutgrewClearance"
     CANCELLED = "Cancelled"

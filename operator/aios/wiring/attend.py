@@ -2,13 +2,14 @@
 
 import asyncio
 
+from aios.cancellation import cancelled
 from aios.embedded.state_folder import StateFolder
 from aios.errors import NotFoundError
 from aios.ports.resources import Resources
 from aios.spec.base import Kind, Ref
 from aios.spec.project import Project
 from aios.wiring.audience import Audience, last_words, show
-from aios.wiring.ending import Ended, cancelled, has_ended
+from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
 from aios.wiring.ports import open_ports
 from aios.wiring.services import Services

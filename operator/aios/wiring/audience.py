@@ -3,11 +3,11 @@
 import asyncio
 from typing import Protocol
 
+from aios.cancellation import cancelled
 from aios.desired.changes import ChangeSet
 from aios.embedded.state_folder import StateFolder
 from aios.errors import ServiceUnavailableError
 from aios.spec.catalogue import Catalogue
-from aios.wiring.ending import cancelled
 from aios.wiring.follow import RunReader, RunRecord
 
 

@@ -1,19 +1,32 @@
-"""What a deleted project with deletionPolicy Delete leaves behind, removed: its runs, then its files."""
+"""What a deleted project with deletionPolicy Delete leaves behind, removed: its runs, then its files. Not so while
+another installation declares the same project over the same services: then both are that one's, too."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 from aios.naming import bucket_name, workspace_prefix
 from aios.ports.object_store import ObjectStore
 from aios.projects.engine import Engine
+from aios.projects.holders import Holder
 from aios.reconcile.world import Cleanup
+from aios.spec.base import Ref
 from aios.spec.project import Project
 
+Release = Callable[[Ref], Awaitable[Sequence[Holder]]]
 
-def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore]) -> Cleanup:
-    """`objects` gives a bucket's store by the bucket's name. May be called again after it was interrupted."""
+log = logging.getLogger(__name__)
+
+
+def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore], release: Release | None = None) -> Cleanup:
+    """`objects` gives a bucket's store by the bucket's name; `release` lets go of a project's name and returns who
+    else holds it. May be called again after it was interrupted."""
 
     async def cleanup(project: Project) -> None:
         namespace, name = project.metadata.namespace, project.metadata.name
+        if release and (others := await release(project.ref)):
+            also = ", ".join(holder.installation.where for holder in others)
+            log.warning("%s: run and files stay, because %s declares it too", project.ref, also)
+            return
         await engine.forget(namespace, name)
         bucket = objects(bucket_name(namespace))
         for key in await bucket.list(workspace_prefix(namespace, name)):

@@ -16,6 +16,7 @@ from aios.ports.probe import Probe
 from aios.spec.model import Model, ModelSpec
 from aios.spec.vocabulary import Provider
 from aios.wiring.chat_models import ApiKey, advice, needs_key, vendor_variable
+from aios.wiring.embedders import probe_embedder
 from aios.wiring.services import Services, variable, without_credentials
 
 PATIENCE = 10.0
@@ -105,16 +106,23 @@ def _services(services: Services) -> Sequence[tuple[str, str, Ask]]:
 
         return await probe(services.knowledge)
 
+    async def embeddings() -> Probe:
+        return await probe_embedder(services.embeddings)
+
     return (
         ("broker", services.broker, rabbitmq),
         ("objects", services.objects, objects),
         ("journal", services.journal, journal),
         ("sessions", services.sessions, sessions),
         ("knowledge", services.knowledge, knowledge),
+        ("embeddings", services.embeddings, embeddings),
     )
 
 
 async def _service(port: str, url: str, ask: Ask) -> Finding:
+    if not url and port == "embeddings":
+        told = f"none: what agents remember is found by its words alone; or set {variable(port)}"
+        return Finding(port, Verdict.MISSING, told)
     if not url:
         return Finding(port, Verdict.EMBEDDED, f"{_TWINS[port]} in the state folder; or set {variable(port)}")
     return await _asked(port, without_credentials(url), ask)

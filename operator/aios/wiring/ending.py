@@ -1,9 +1,7 @@
-"""When a project is over, so that whoever waits for it may go; and ending what waited."""
+"""When a project is over, so that whoever waits for it may go."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aios.naming import ANNOTATION_RETRY, run_stream
 from aios.ports.journal import Journal
@@ -52,10 +50,3 @@ async def _retry_answered(project: Project, journal: Journal) -> bool:
     events = [RUN_EVENT.validate_python(one.data) for one in await journal.read(run_stream(project.run_id))]
     answered = any(isinstance(event, RetryRequested) and event.token == token for event in events)
     return answered and project.status.run.sequence >= len(events)
-
-
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel them and wait until they are gone; what they came to is nobody's concern."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,18 +8,23 @@ import signal
 import socket
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 
 from aios import __version__
 from aios.adapters.kubernetes.api import connect
+from aios.adapters.kubernetes.identity import cluster_identity
 from aios.adapters.kubernetes.resources import KubernetesResources
+from aios.cancellation import cancelled
 from aios.errors import AiosError, EnvironmentProblemError
-from aios.ports.clock import SystemClock
+from aios.ports.clock import Clock, SystemClock
 from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
+from aios.projects.holders import Holders, Installation
 from aios.telemetry import LOOPBACK, configure_logs, serve_metrics
-from aios.wiring.ending import cancelled
+from aios.wiring.instrument import as_they_are
+from aios.wiring.outages import Outages, to_log
 from aios.wiring.patience import until_served
-from aios.wiring.ports import open_work_ports
+from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
 
 log = logging.getLogger(__name__)
@@ -77,21 +82,29 @@ async def _run(options: EngineOptions) -> int:
 
 
 async def _drive(options: EngineOptions, ready: asyncio.Event) -> None:
-    clock, ports = SystemClock(), open_work_ports(None, options.services)
+    # In a pod there is no exit for refused credentials: a crash loop would say less and cost more.
+    outages = Outages(to_log, options.services, admission=not options.pod)
+    clock, ports = SystemClock(), open_work_ports(None, options.services, outages.instrument(as_they_are))
     try:
-        await until_served(ports.prepare, "make the journal's bucket", clock)
-        async with connect(options.context) as api:
-            engine = Engine(
-                EnginePorts(
-                    journal=ports.journal,
-                    broker=ports.broker,
-                    resources=KubernetesResources(api),
-                    leases=ports.leases,
-                    clock=clock,
-                ),
-                name=f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}",
-            )
-            ready.set()
-            await engine.run()
+        await outages.admitted(_driven(ports, clock, options, ready))
     finally:
         await ports.close()
+
+
+async def _driven(ports: WorkPorts, clock: Clock, options: EngineOptions, ready: asyncio.Event) -> None:
+    await until_served(ports.prepare, "make the journal's bucket", clock)
+    async with connect(options.context) as api:
+        identity = await until_served(partial(cluster_identity, api), "read which cluster this is", clock)
+        engine = Engine(
+            EnginePorts(
+                journal=ports.journal,
+                broker=ports.broker,
+                resources=KubernetesResources(api),
+                leases=ports.leases,
+                clock=clock,
+            ),
+            name=f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}",
+            ours=Holders(ports.journal, Installation.of_cluster(identity)).ours,
+        )
+        ready.set()
+        await engine.run()

@@ -18,6 +18,7 @@ from threading import Thread
 
 from aios.adapters.published.workloads import PublishedWorkloads
 from aios.agents.worker import preload
+from aios.cancellation import heed_cancellation
 from aios.embedded.state_folder import StateFolder
 from aios.embedded.workloads import EmbeddedWorkloads, RunReplica
 from aios.naming import engine_queue
@@ -26,11 +27,14 @@ from aios.ports.workloads import Workloads
 from aios.projects.activity import ActivityLedger
 from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
+from aios.projects.holders import HELD, Holders, Installation
 from aios.reconcile.activity import session_activity
 from aios.reconcile.reconciler import Reconciler
 from aios.reconcile.workqueue import Pace, WorkQueue
 from aios.reconcile.world import World
+from aios.spec.agent import Agent
 from aios.spec.base import Kind, Ref
+from aios.spec.vocabulary import AgentPhase
 from aios.wiring.chat_models import ChatModels
 from aios.wiring.cleanup import project_cleanup
 from aios.wiring.credentials import FoundCredentials
@@ -41,6 +45,7 @@ from aios.wiring.ports import LaptopPorts, open_ports
 from aios.wiring.services import Services
 from aios.wiring.worker import Replicas
 
+LOOK_SECONDS = 0.1
 PACE = Pace(workers=4, longest_delay=30.0, resync=60.0)
 
 
@@ -63,11 +68,12 @@ class Laptop:
         workers: Workers,
         instrument: Instrument,
         clock: Clock,
-        shared_journal: bool,
+        holders: Holders | None,
     ) -> None:
-        self.state, self.ports, self.clock = state, ports, clock
+        self.state, self.ports, self.clock, self.holders = state, ports, clock, holders
         self._workers = workers
         self._preload: Thread | None = None
+        self._buried = asyncio.Event()
         self._models = ChatModels(FoundCredentials(resources=ports.resources, state=state.path), instrument)
         replicas = Replicas(ports, self._models, state.scratch)
         run: RunReplica = ProcessReplica(state.path).run if workers is Workers.ISOLATED else replicas.run
@@ -85,7 +91,7 @@ class Laptop:
                 clock=clock,
             ),
             name=f"laptop-{os.getpid()}-{uuid.uuid4().hex[:6]}",
-            adopt_orphans=not shared_journal,
+            ours=holders.ours if holders else None,
         )
         self._reconciler = Reconciler(
             World(
@@ -95,7 +101,7 @@ class Laptop:
                 broker_admin=ports.broker_admin,
                 bucket_admin=ports.bucket_admin,
                 activity=session_activity(ports.sessions, ledger.read),
-                cleanup=project_cleanup(self._engine, ports.objects),
+                cleanup=project_cleanup(self._engine, ports.objects, holders.release if holders else None),
                 services_ready=True,
             )
         )
@@ -111,18 +117,43 @@ class Laptop:
         """Have every status say how things stand now; return when that is done, or after `patience` seconds."""
         self._queue.add_all(await self._reconciler.everything())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.settled(), patience)
+            async with asyncio.timeout(patience):
+                await self._queue.settled()
 
     async def run(self) -> None:
         """Reconcile and drive projects until cancelled. A service that is away is waited for."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._queue.run(self._reconciler.everything), name="reconcile")
             group.create_task(self._watch(), name="watch resources")
+            group.create_task(self._bury(), name="bury")
             group.create_task(self._engine.run(), name="engine")
 
     async def prepare(self) -> None:
         """What must be there before anything is read."""
         await until_served(self.ports.prepare, "make the journal's bucket", self.clock)
+
+    async def buried(self, patience: float) -> None:
+        """Return when what was deleted while nobody ran is cleaned up, or after `patience` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._buried.wait()
+                while any(one.metadata.deletion_timestamp for one in await self.ports.resources.list(Kind.PROJECT)):
+                    await self.clock.sleep(LOOK_SECONDS)
+
+    async def _bury(self) -> None:
+        """Teams leave queues behind, of which nobody else knows any more when they were deleted while nobody ran."""
+        for ref in await self.ports.gone():
+            if ref.kind is Kind.TEAM:
+                await until_served(partial(self._forget, ref), f"clean up behind {ref}", self.clock)
+            else:
+                await self.release_if_gone(ref)
+        self._buried.set()
+
+    async def _forget(self, team: Ref) -> None:
+        holders = self.holders
+        if holders is None or (await holders.ours(team) and not await holders.others(team)):
+            await self._reconciler.reconcile(team)
+        await self.release_if_gone(team)
 
     async def _watch(self) -> None:
         heard: set[str] = set()
@@ -132,7 +163,15 @@ class Laptop:
                 queue = engine_queue(ref.namespace)
                 await until_served(partial(self.ports.broker_admin.ensure_queue, queue), f"make {queue}", self.clock)
                 heard.add(ref.namespace)
+            await self.release_if_gone(ref)
             self._queue.add_all(self._reconciler.affected(ref))
+            heed_cancellation()
+
+    async def release_if_gone(self, ref: Ref) -> None:
+        """Let other installations on the same services use the name of what is no longer declared here."""
+        holders = self.holders
+        if holders and ref.kind in HELD and await self.ports.resources.get(ref) is None:
+            await until_served(lambda: holders.release(ref), f"let go of {ref}", self.clock)
 
     def _replica_changed(self, namespace: str, agent: str) -> None:
         self._queue.add(Ref(Kind.AGENT, namespace, agent))
@@ -144,10 +183,19 @@ class Laptop:
     async def close(self) -> None:
         """End every replica now."""
         await self._embedded.close()
+        if self._workers is not Workers.ELSEWHERE:
+            await self._rest()
         await self._models.close()
         if self._preload is not None:
             # An interpreter that ends while a thread imports C extensions may never end.
             await asyncio.to_thread(self._preload.join)
+
+    async def _rest(self) -> None:
+        """Leave no Agent's status saying that it works: the replicas whose heartbeats said so have ended."""
+        for agent in await self.ports.resources.list(Kind.AGENT):
+            if isinstance(agent, Agent) and agent.status.phase is AgentPhase.WORKING:
+                resting = agent.status.model_copy(update={"phase": AgentPhase.IDLE, "busy": 0})
+                await self.ports.resources.write_status(agent.ref, resting)
 
 
 @contextlib.asynccontextmanager
@@ -167,13 +215,14 @@ async def laptop(
         if workers is not Workers.ELSEWHERE:
             forget_the_dead(state)
         ports = open_ports(state, services or Services(), instrument)
+        shared = services is not None and services.journal
         running = Laptop(
             state,
             ports,
             workers=workers,
             instrument=instrument,
             clock=clock or SystemClock(),
-            shared_journal=bool(services and services.journal),
+            holders=Holders(ports.journal, Installation.of_folder(state.identity(), state.path)) if shared else None,
         )
         try:
             yield running

@@ -1,31 +1,38 @@
 """The operator's world: an API server's resources and Deployments behind the one reconciler.
 
-With the services stated, it makes queues and buckets, sees what agents do, and removes what deleted projects leave.
+With the services stated, it makes queues and buckets, gives each team users of its own at them, sees what agents do,
+and removes what deleted projects leave.
 Without them projects are accepted and wait with the reason ServicesNotConfigured.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from aios.adapters.kubernetes.api import Api
+from aios.adapters.kubernetes.identity import cluster_identity
 from aios.adapters.kubernetes.leadership import Leadership
 from aios.adapters.kubernetes.mirror import Mirror, connect_mirrored
 from aios.adapters.kubernetes.render import PodSettings
 from aios.adapters.kubernetes.resources import KubernetesResources
+from aios.adapters.kubernetes.team_secrets import TeamSecrets
 from aios.adapters.kubernetes.workloads import KubernetesWorkloads
 from aios.ports.clock import Clock
-from aios.ports.resources import Resources
+from aios.ports.journal import Journal
 from aios.projects.activity import ActivityLedger
 from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
+from aios.projects.holders import Holder, Holders, Installation
 from aios.reconcile.activity import session_activity
 from aios.reconcile.reconciler import RECONCILED_KINDS, Reconciler
 from aios.reconcile.world import World
 from aios.spec.base import Ref
 from aios.wiring.cleanup import project_cleanup
+from aios.wiring.declaring import project_declarer
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
+from aios.wiring.team_access import ServicesAccess, open_users
 
 LEASE = "aios-operator"
 
@@ -39,6 +46,7 @@ class Cluster:
     mirror: Mirror
     _api: Api
     _ports: WorkPorts | None
+    _access: ServicesAccess | None
 
     async def ask_for_kinds(self) -> None:
         """Ask the API server for every kind we reconcile, and for the journal's bucket. Raises RefusedError (404)
@@ -51,6 +59,9 @@ class Cluster:
     async def everything(self) -> Sequence[Ref]:
         """All keys, for a resync, which believes nothing that was said before."""
         self.mirror.forget_all()
+        if self._access is not None:
+            self._access.forget_all()
+            await self._access.sweep()
         return await self.reconciler.everything()
 
 
@@ -64,32 +75,62 @@ async def open_cluster(
     try:
         async with connect_mirrored(context, mirror) as api:
             resources = KubernetesResources(api)
-            workloads = KubernetesWorkloads(api, pods)
-            world = World(resources=resources, workloads=workloads, clock=clock, services_ready=False)
+            world = World(
+                resources=resources, workloads=KubernetesWorkloads(api, pods), clock=clock, services_ready=False
+            )
+            access = None
             if ports is not None:
-                world = _served(ports, resources, workloads, clock, identity)
+                access = ServicesAccess(
+                    services,
+                    open_users(services),
+                    secrets=TeamSecrets(api, namespace),
+                    resources=resources,
+                    identity=partial(cluster_identity, api),
+                )
+                workloads = KubernetesWorkloads(api, pods, access.secret)
+                world = _served(replace(world, workloads=workloads, access=access), ports, identity, api)
             leadership = Leadership(api, clock, namespace=namespace, name=LEASE, identity=identity)
-            yield Cluster(Reconciler(world), leadership, mirror, api, ports)
+            yield Cluster(Reconciler(world), leadership, mirror, api, ports, access)
     finally:
         if ports is not None:
             await ports.close()
 
 
-def _served(
-    ports: WorkPorts, resources: Resources, workloads: KubernetesWorkloads, clock: Clock, identity: str
-) -> World:
+def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
+    holders = _Holders(ports.journal, api)
     # It never runs: it lends its fences to the removal of deleted projects.
     engine = Engine(
-        EnginePorts(journal=ports.journal, broker=ports.broker, resources=resources, leases=ports.leases, clock=clock),
+        EnginePorts(
+            journal=ports.journal,
+            broker=ports.broker,
+            resources=world.resources,
+            leases=ports.leases,
+            clock=world.clock,
+        ),
         name=identity,
     )
-    return World(
-        resources=resources,
-        workloads=workloads,
-        clock=clock,
+    return replace(
+        world,
         broker_admin=ports.broker_admin,
         bucket_admin=ports.bucket_admin,
         activity=session_activity(ports.sessions, ActivityLedger(ports.journal).read),
-        cleanup=project_cleanup(engine, ports.objects),
+        cleanup=project_cleanup(engine, ports.objects, holders.release),
+        declare=project_declarer(holders.get),
         services_ready=True,
     )
+
+
+class _Holders:
+    """The cluster's holders; which cluster it is, is known once the API server answers."""
+
+    def __init__(self, journal: Journal, api: Api) -> None:
+        self._journal, self._api = journal, api
+        self._known: Holders | None = None
+
+    async def get(self) -> Holders:
+        if self._known is None:
+            self._known = Holders(self._journal, Installation.of_cluster(await cluster_identity(self._api)))
+        return self._known
+
+    async def release(self, ref: Ref) -> Sequence[Holder]:
+        return await (await self.get()).release(ref)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from aios.cancellation import heed_cancellation
 from aios.errors import ServiceUnavailableError, UnroutableError
 from aios.ports.clock import Clock
 
@@ -22,6 +23,7 @@ async def until_served(work: Callable[[], Awaitable[T]], what: str, clock: Clock
         try:
             return await work()
         except (ServiceUnavailableError, UnroutableError) as error:
+            heed_cancellation(error)
             if str(error) != said:
                 log.warning("cannot %s yet: %s", what, error)
                 said = str(error)

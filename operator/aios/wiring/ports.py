@@ -26,6 +26,7 @@ from aios.ports.object_store import BucketAdmin, ObjectStore
 from aios.ports.resources import Resources
 from aios.ports.sessions import Sessions
 from aios.spec.base import Ref
+from aios.wiring.embedders import open_embedder
 from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.metering import MeteredJournal
 from aios.wiring.services import Services
@@ -80,6 +81,8 @@ class LaptopPorts(WorkPorts):
     resources: Resources
     events: Callable[[Ref], Awaitable[Sequence[Event]]]
     """What was told of an object; in a cluster the API server keeps these."""
+    gone: Callable[[], Awaitable[Sequence[Ref]]]
+    """What was deleted, perhaps while nobody ran; in a cluster finalizers wait for the operator."""
 
 
 def open_ports(
@@ -99,6 +102,7 @@ def open_ports(
         **shared,
         resources=instrument("resources", resources),
         events=resources.events,
+        gone=resources.gone,
         _close=(resources, *work._close),
     )
 
@@ -114,7 +118,7 @@ def open_work_ports(state: StateFolder | None, services: Services, instrument: I
         broker, broker_admin, broker_parts = _broker(state, services)
         buckets = _buckets(state, services.objects)
         sessions, leases, counters, vanishing_parts = _vanishing(state, services)
-        knowledge, knowledge_parts = _knowledge(state, services)
+        knowledge, knowledge_parts = _knowledge(state, services, sessions)
         journal, prepare, journal_parts = _journal(state, services, instrument)
     stores: dict[str, ObjectStore] = {}
 
@@ -135,7 +139,7 @@ def open_work_ports(state: StateFolder | None, services: Services, instrument: I
         counters=instrument("counters", counters),
         knowledge=instrument("knowledge", knowledge),
         prepare=prepare,
-        _close=(*broker_parts, buckets, *vanishing_parts, *knowledge_parts, *journal_parts),
+        _close=(*broker_parts, buckets, *knowledge_parts, *vanishing_parts, *journal_parts),
     )
 
 
@@ -148,7 +152,8 @@ def _installed() -> Iterator[None]:
         if (error.name or "").startswith("aios"):
             raise
         raise MissingExtraError(
-            "memory" if error.name == "qdrant_client" else "services", f"a real service ({error.name})"
+            "memory" if error.name == "qdrant_client" else "services",
+            f"there is no Python module {error.name} here: the client of a real service",
         ) from error
 
 
@@ -180,7 +185,7 @@ def _journal(
         from aios.adapters.s3.buckets import S3Buckets
 
         buckets = S3Buckets(services.journal)
-        objects = buckets.bucket(JOURNAL_BUCKET)
+        objects: ObjectStore = instrument("journal_objects", buckets.bucket(JOURNAL_BUCKET))
         admin: BucketAdmin = instrument("journal_bucket", buckets)
         doorbell, parts = _doorbell(services)
         journal = ObjectJournal(objects, doorbell=doorbell)
@@ -217,15 +222,18 @@ def _vanishing(state: StateFolder | None, services: Services) -> tuple[Sessions,
     return (*twins, twins)
 
 
-def _knowledge(state: StateFolder | None, services: Services) -> tuple[Knowledge, tuple[_Closes, ...]]:
+def _knowledge(
+    state: StateFolder | None, services: Services, sessions: Sessions
+) -> tuple[Knowledge, tuple[_Closes, ...]]:
+    embedder = open_embedder(services.embeddings, sessions)
     if services.knowledge:
         from aios.adapters.qdrant.knowledge import QdrantServerKnowledge
 
-        served = QdrantServerKnowledge(services.knowledge, PREFIX)
+        served = QdrantServerKnowledge(services.knowledge, PREFIX, embedder)
         return served, (served,)
     if state is None:
         return NoKnowledge(), ()
-    embedded = QdrantKnowledge(state.knowledge)
+    embedded = QdrantKnowledge(state.knowledge, embedder)
     return embedded, (embedded,)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aios.adapters.published.publication import find
+from aios.cancellation import cancelled
 from aios.desired.nouns import WorkerConfig
 from aios.errors import InvalidSpecError, NotFoundError, ServiceUnavailableError
 from aios.ports.object_store import ObjectStore
@@ -20,17 +21,17 @@ Run = Callable[[WorkerConfig, str, asyncio.Event, Callable[[], None]], Awaitable
 
 @dataclass(frozen=True, slots=True)
 class AgentName:
-    """Which agent: `--agent NAMESPACE/NAME`, or NAME in the default namespace."""
+    """Which agent: `--agent NAMESPACE/NAME`, or NAME in the namespace of what states none."""
 
     namespace: str
     name: str
 
     @classmethod
-    def parse(cls, text: str) -> "AgentName":
+    def parse(cls, text: str, default: str = "default") -> "AgentName":
         """Raises InvalidSpecError when there is no name in it."""
         namespace, slash, name = text.partition("/")
         if not slash:
-            namespace, name = "default", text
+            namespace, name = default, text
         if not namespace or not name or "/" in name:
             raise InvalidSpecError(f"--agent {text!r}: write NAMESPACE/NAME, such as default/software-developer")
         return cls(namespace, name)
@@ -60,8 +61,7 @@ async def follow_published(
         try:
             await run(config, worker_id, leave, ready)
         finally:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            await cancelled(watch)
 
 
 async def _first(objects: ObjectStore, agent: AgentName, stop: asyncio.Event) -> WorkerConfig | None:
@@ -108,6 +108,7 @@ async def _look(objects: ObjectStore, agent: AgentName) -> WorkerConfig | None:
 
 async def _pause(stop: asyncio.Event) -> None:
     try:
-        await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+        async with asyncio.timeout(LOOK_SECONDS):
+            await stop.wait()
     except TimeoutError:
         return

@@ -4,10 +4,12 @@ URLs hold credentials: what is shown, logged or written down is always `without_
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
+from aios.adapters import tls
 from aios.errors import EnvironmentProblemError
 from aios.settings import Settings
+from aios.wiring.embedders import read_url
 
 _SCHEMES = {
     "broker": ("amqp", "amqps"),
@@ -16,7 +18,19 @@ _SCHEMES = {
     "journal": ("s3+http", "s3+https"),
     "sessions": ("redis", "rediss"),
     "knowledge": ("http", "https"),
+    "embeddings": ("ollama+http", "ollama+https", "openai+http", "openai+https"),
 }
+_OPTIONS = {
+    "broker": ("heartbeat", "timeout", "auth", "name"),
+    "objects": ("region", "prefix"),
+    "journal": ("region", "prefix"),
+    "sessions": (
+        *("db", "protocol", "client_name", "max_connections", "health_check_interval"),
+        *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
+    ),
+    "embeddings": ("least",),
+}
+"""What a URL may state after its `?`, besides the options of TLS: ours, and those of the clients that read it whole."""
 ABROAD = ("broker", "objects", "sessions")
 """What processes that share no state folder must share as services."""
 
@@ -33,13 +47,20 @@ class Services:
     sessions: str = ""
     """Sessions, leases and counters."""
     knowledge: str = ""
+    embeddings: str = ""
+    """Without one knowledge is searched by words alone."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Services":
-        """Raises EnvironmentProblemError naming the variable whose URL no adapter understands."""
+        """Raises EnvironmentProblemError naming the variable whose URL no adapter understands, whose TLS files are
+        none, or that would have memories read by somebody else's cloud."""
         stated = {port: getattr(settings, f"{port}_url").get_secret_value() for port in _SCHEMES}
         for port, url in stated.items():
             _require(port, url)
+            tls.check(url, variable(port))
+            _require_known_options(port, url)
+        if stated["embeddings"]:
+            read_url(stated["embeddings"])
         return cls(**{**stated, "journal": stated["journal"] or stated["objects"]})
 
     def missing(self) -> tuple[str, ...]:
@@ -65,6 +86,13 @@ def without_credentials(url: str) -> str:
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
 
 
+def with_credentials(url: str, user: str, password: str) -> str:
+    """The same server with the same options, as another user."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}").geturl()
+
+
 def _require(port: str, url: str) -> None:
     if not url:
         return
@@ -83,3 +111,15 @@ def _require(port: str, url: str) -> None:
     if port == "sessions" and not (parts.path.strip("/") or "0").isdecimal():
         # The client takes what is no number for database 0 and says nothing.
         raise EnvironmentProblemError(f"{variable(port)} names a database that is no number: redis://HOST:PORT/0")
+
+
+def _require_known_options(port: str, url: str) -> None:
+    """A misspelt option would be passed over without a word: the wrong region, or a store that others use, too."""
+    # Clients of models and embedders are told by SSL_CERT_FILE alone.
+    known = (*_OPTIONS.get(port, ()), *(() if port == "embeddings" else tls.OPTIONS))
+    stated = [name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)]
+    wrong = next((name for name in stated if name not in known), None)
+    if wrong is not None:
+        # What is no word may be the rest of a password with a ? in it.
+        named = f'no option "{wrong}"' if wrong.replace("_", "").isalpha() else "no such option"
+        raise EnvironmentProblemError(f"{variable(port)}: there is {named}; after its ? it takes {', '.join(known)}")

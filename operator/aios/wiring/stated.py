@@ -28,10 +28,12 @@ class Sources:
 
     paths: tuple[str, ...] = ()
     stdin: str = ""
+    namespace: str = "default"
+    """Where resources that state none live."""
 
     def load(self) -> Loaded:
         """Everything that they say now. Never raises for what stands in a file."""
-        return load(self.paths, stdin=StringIO(self.stdin), cwd=Path.cwd())
+        return load(self.paths, stdin=StringIO(self.stdin), cwd=Path.cwd(), namespace=self.namespace)
 
     def require(self, loaded: Loaded) -> Catalogue:
         """What can be applied. Raises InvalidSpecError when something is wrong or nothing is there, and
@@ -68,7 +70,8 @@ class Sources:
             return found
         for path, name in zip(self.paths, names, strict=True):
             others = [other for other in self.paths if other not in {path, STDIN}]
-            alone = load([path], stdin=StringIO(self.stdin), cwd=Path.cwd(), context=others)
+            stdin = StringIO(self.stdin)
+            alone = load([path], stdin=stdin, cwd=Path.cwd(), context=others, namespace=self.namespace)
             found |= {resource.ref: name for resource in alone.catalogue.resources if resource.ref in found}
         return found
 

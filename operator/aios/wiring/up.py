@@ -5,22 +5,26 @@ must remember stands in the state folder before it is told: killed at any moment
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from aios import __version__
+from aios.cancellation import cancelled
 from aios.embedded.state_folder import StateFolder
-from aios.errors import EnvironmentProblemError, InvalidSpecError, MissingExtraError
+from aios.errors import EnvironmentProblemError, InvalidSpecError
 from aios.ports.journal import Journal
-from aios.ports.resources import Resources
+from aios.ports.resources import AnyResource, Resources
 from aios.reconcile.watch import edits
 from aios.spec.base import Kind, Ref
+from aios.spec.catalogue import Declared
 from aios.spec.loading import Loaded
 from aios.spec.project import Project
 from aios.telemetry import MetricsServer, serve_metrics
 from aios.wiring.attend import submit
 from aios.wiring.audience import Audience, last_words, show
-from aios.wiring.ending import Ended, cancelled, has_ended
+from aios.wiring.declaring import declare
+from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
 from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.laptop import Laptop, Workers, laptop
@@ -33,6 +37,8 @@ from aios.wiring.stated import Sources
 DRAIN_SECONDS = 10.0
 LAST_WORDS_SECONDS = 2.0
 """How long statuses may take to say how things ended."""
+CLEANUP_SECONDS = 30.0
+"""How long cleaning up behind what was deleted while nobody ran may hold up the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class UpOptions:
     once: bool = False
     services: Services = field(default_factory=Services)
     workers: Workers = Workers.HERE
+    take_over: bool = False
+    """End the hold of other installations on the same services on what we declare."""
     project: Project | None = None
     """One more project, from the command line; with `once` only it is waited for."""
     metrics_port: int = 0
@@ -55,20 +63,21 @@ async def up(
 ) -> Ended:
     """Run until `stop` is set, or with `once` until all projects ended.
 
-    Raises InvalidSpecError when the YAML is wrong (nothing is applied then) and EnvironmentProblemError when another
-    `aios up` has the state folder.
+    Raises InvalidSpecError when the YAML is wrong and HeldElsewhereError when another installation on the same
+    services says something else (nothing is applied then), EnvironmentProblemError when another `aios up` has the
+    state folder.
     """
     loaded = options.sources.load()
     options.sources.require(loaded)
     new = not options.state.exists
-    listening = Outages(audience.waiting).instrument(instrument)
+    outages = Outages(audience.waiting, options.services)
     async with laptop(
-        options.state, services=options.services, workers=options.workers, instrument=listening
+        options.state, services=options.services, workers=options.workers, instrument=outages.instrument(instrument)
     ) as running:
         metrics = _serve_metrics(options)
         try:
             audience.opened(options.state, new=new, metrics=metrics.url)
-            return await _Up(options, audience, running).run(loaded, stop)
+            return await outages.admitted(_Up(options, audience, running).run(loaded, stop))
         finally:
             metrics.close()
 
@@ -99,6 +108,7 @@ class _Up:
             return Ended({})
         await self._apply(loaded)
         if self._options.project is not None:
+            await self._declare((self._options.project,), {})
             await submit(self._resources, self._options.project)
         waited_for = await self._projects(loaded)
         if not all([await self._has_ended(ref) for ref in waited_for]):
@@ -116,6 +126,7 @@ class _Up:
                 if task.done():
                     task.result()  # none ends by itself: this raises what ended it
             # First the engine and the reconciler, or they would give drained workers new work and new replicas.
+            await _before(stop, self._laptop.buried(CLEANUP_SECONDS))
             await self._laptop.settle(LAST_WORDS_SECONDS)
             await cancelled(watch, reason, loops)
             await self._end(stop)
@@ -137,11 +148,23 @@ class _Up:
     async def _apply(self, loaded: Loaded) -> None:
         sources = self._options.sources
         catalogue = sources.require(loaded)
-        plan = plan_sources(catalogue, await stored(self._resources), sources.origins(loaded), sources.names)
+        existing = await stored(self._resources)
+        plan = plan_sources(catalogue, existing, sources.origins(loaded), sources.names)
+        await self._declare(catalogue.resources, existing, plan.prune)
         await apply_sources(self._resources, plan)
+        for ref in plan.prune:
+            await self._laptop.release_if_gone(ref)
         if not (self._applied and plan.changes.is_empty):
             self._audience.applied(plan.changes, catalogue)
         self._applied = True
+
+    async def _declare(
+        self, wanted: Sequence[Declared], existing: Mapping[Ref, AnyResource], prune: Sequence[Ref] = ()
+    ) -> None:
+        holders, take_over = self._laptop.holders, self._options.take_over
+        if holders:
+            work = partial(declare, holders, wanted, existing, prune=prune, take_over=take_over)
+            await until_served(work, "declare what the YAML says", self._laptop.clock)
 
     async def _projects(self, loaded: Loaded) -> tuple[Ref, ...]:
         """What `--once` waits for: the projects of the YAML, or without any path all there are."""
@@ -164,7 +187,7 @@ class _Up:
             try:
                 await self._apply(loaded)
                 said = ""
-            except (InvalidSpecError, MissingExtraError) as error:
+            except (InvalidSpecError, EnvironmentProblemError) as error:
                 if str(error) != said:
                     self._audience.broken(str(error))
                 said = str(error)

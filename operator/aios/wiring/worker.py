@@ -28,7 +28,9 @@ from aios.settings import Settings, read_settings
 from aios.telemetry import MetricsServer, bound, configure_logs, serve_metrics
 from aios.wiring.chat_models import ChatModels
 from aios.wiring.credentials import FoundCredentials
+from aios.wiring.instrument import as_they_are
 from aios.wiring.isolated import READY, outlive_not
+from aios.wiring.outages import Outages, to_log
 from aios.wiring.ports import WorkPorts, open_ports, open_work_ports
 from aios.wiring.published import AgentName, follow_published
 from aios.wiring.services import Services
@@ -122,12 +124,17 @@ async def _serve(
         state.open()
     stop, is_ready = _told_to_stop(), asyncio.Event()
     metrics = _metrics(settings, is_ready.is_set)
+    # A supervisor, or a cluster, would start it again and again: there it waits, with the reason in its log.
+    outages = Outages(to_log, services, admission=not (options.parent or settings.pod))
     ports: WorkPorts
     if state is not None:
-        laptop = open_ports(state, services)
+        laptop = open_ports(state, services, outages.instrument(as_they_are))
         ports, credentials = laptop, FoundCredentials(resources=laptop.resources, state=state.path)
     else:
-        ports, credentials = open_work_ports(None, services), FoundCredentials(state=Path.cwd() / ".aios")
+        ports, credentials = (
+            open_work_ports(None, services, outages.instrument(as_they_are)),
+            FoundCredentials(state=Path.cwd() / ".aios"),
+        )
     models = ChatModels(credentials)
 
     def ready() -> None:
@@ -141,17 +148,7 @@ async def _serve(
     try:
         with _scratch(state) as scratch:
             replicas = Replicas(ports, models, scratch)
-            if config is not None:
-                worker_id = options.worker_id or f"{config.agent}-{uuid.uuid4().hex[:8]}"
-                with bound(namespace=config.namespace, agent=config.agent, worker=worker_id):
-                    await replicas.run(config, worker_id, stop, ready)
-            elif options.agent is not None:
-                worker_id = options.worker_id or f"{options.agent.name}-{uuid.uuid4().hex[:8]}"
-                with bound(namespace=options.agent.namespace, agent=options.agent.name, worker=worker_id):
-                    objects = ports.objects(bucket_name(options.agent.namespace))
-                    await follow_published(
-                        objects, options.agent, replicas.run, worker_id=worker_id, stop=stop, ready=ready
-                    )
+            await outages.admitted(_work(options, config, ports, replicas, stop=stop, ready=ready))
     finally:
         if watch:
             watch.cancel()
@@ -159,6 +156,27 @@ async def _serve(
         await ports.close()
         metrics.close()
     return os.EX_OK
+
+
+async def _work(
+    options: WorkerOptions,
+    config: WorkerConfig | None,
+    ports: WorkPorts,
+    replicas: Replicas,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """As what the file says, or as what is published of the agent."""
+    if config is not None:
+        worker_id = options.worker_id or f"{config.agent}-{uuid.uuid4().hex[:8]}"
+        with bound(namespace=config.namespace, agent=config.agent, worker=worker_id):
+            await replicas.run(config, worker_id, stop, ready)
+    elif options.agent is not None:
+        worker_id = options.worker_id or f"{options.agent.name}-{uuid.uuid4().hex[:8]}"
+        with bound(namespace=options.agent.namespace, agent=options.agent.name, worker=worker_id):
+            objects = ports.objects(bucket_name(options.agent.namespace))
+            await follow_published(objects, options.agent, replicas.run, worker_id=worker_id, stop=stop, ready=ready)
 
 
 @contextlib.contextmanager

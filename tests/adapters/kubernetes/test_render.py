@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,15 @@ def test_only_who_needs_a_cloud_model_and_never_who_sees_restricted_data_reaches
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert all(rule["to"] for rule in policy["egress"]), "a rule without `to` would allow everything"
     assert policy["podSelector"]["matchLabels"] == manifest("Deployment", worker())["spec"]["selector"]["matchLabels"]
+
+
+def test_a_pod_waits_for_a_secret_of_its_team_and_not_for_a_shared_one() -> None:
+    teams = replace(SETTINGS, services="aios-services-software-0123456789", services_required=True)
+    for settings, waits in ((SETTINGS, False), (teams, True)):
+        (deployment,) = (one for one in render(worker(), settings, OWNER) if one["kind"] == "Deployment")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert container["envFrom"] == [{"secretRef": {"name": settings.services, "optional": not waits}}]
+        assert {"name": "AIOS_BROKER_ADMIN_URL"} in container["env"], "empty, whatever a shared Secret says"
 
 
 def test_a_pod_holds_the_keys_of_its_own_models_and_no_others() -> None:

@@ -23,6 +23,12 @@ def test_listing_keys_by_prefix_is_listing_names_by_prefix(name: str, prefix: st
     assert LAYOUT.index(prefix + name).startswith(LAYOUT.index_prefix(prefix))
 
 
+@given(NAMES, NAMES)
+def test_a_right_to_a_prefix_of_names_is_one_to_their_records(name: str, prefix: str) -> None:
+    for key in (LAYOUT.batch(name, "0" * 12, 1), LAYOUT.snapshot(name, "0" * 12)):
+        assert key.startswith(LAYOUT.records_prefix(f"{prefix}/")) == name.startswith(f"{prefix}/")
+
+
 @given(NAMES)
 def test_keys_are_what_every_store_takes(name: str) -> None:
     for key in (LAYOUT.index(name), LAYOUT.batch(name, "0" * 12, 1), LAYOUT.snapshot(name, "0" * 12)):

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from aios.adapters.ollama.embedder import OllamaEmbedder
-from aios.adapters.ollama.probe import probe
+from aios.adapters.ollama.probe import probe, probe_embedder
 from aios.errors import EnvironmentProblemError, ModelCallError, ServiceUnavailableError
 from aios.spec.model import ModelSpec
+from aios.spec.vocabulary import Privacy
 from tests.adapters.ollama.conftest import KEY, key
 from tests.servers.model_stub import ModelStub
 from tests.servers.ollama_dialect import PULLED, OllamaDialect
@@ -45,19 +46,44 @@ async def test_a_daemon_that_is_not_there_is_an_error_that_says_what_to_do(spec:
         await probe(spec(endpoint=f"http://127.0.0.1:{port}"), key)
 
 
+async def test_a_model_that_embeds_is_told_from_one_that_chats(
+    daemon: ModelStub, dialect: OllamaDialect, spec: Callable[..., ModelSpec]
+) -> None:
+    (problem,) = (await probe_embedder(spec(), key)).problems
+    assert "nomic-embed-text" in problem
+    dialect.capabilities, dialect.shown = ["embedding"], {"model_info": {"nomic-bert.embedding_length": 768}}
+    found = await probe_embedder(spec(), key)
+    assert (found.problems, found.details[-1]) == ((), "vectors of 768 numbers")
+    assert {asked.path for asked in daemon.requests} == {"/api/version", "/api/show"}
+
+
+def test_the_tag_that_ollama_takes_by_itself_is_part_of_the_name(spec: Callable[..., ModelSpec]) -> None:
+    names = [OllamaEmbedder(spec(model=model), key).name for model in ("nomic", "nomic:latest", "hf.co/x/nomic")]
+    assert names == ["ollama/nomic:latest", "ollama/nomic:latest", "ollama/hf.co/x/nomic:latest"]
+
+
+async def test_an_embedder_that_passes_texts_on_to_a_cloud_is_refused(
+    daemon: ModelStub, dialect: OllamaDialect, spec: Callable[..., ModelSpec]
+) -> None:
+    dialect.shown = {"remote_host": "https://ollama.com"}
+    with pytest.raises(EnvironmentProblemError, match="Nothing was sent"):
+        await OllamaEmbedder(spec(), key).embed(["secret"], Privacy.RESTRICTED)
+    assert {asked.path for asked in daemon.requests} == {"/api/show"}
+
+
 async def test_texts_become_vectors_in_order_by_a_model_that_is_pulled_first(
     daemon: ModelStub, dialect: OllamaDialect, spec: Callable[..., ModelSpec]
 ) -> None:
     dialect.library["nomic-embed-text"] = PULLED
     embedder = OllamaEmbedder(spec(model="nomic-embed-text"), key)
-    assert await embedder.embed(["a", "bcd"]) == [[1.0, 1.0], [3.0, 1.0]]
-    assert await embedder.embed([]) == []
+    assert await embedder.embed(["a", "bcd"], Privacy.RESTRICTED) == [[1.0, 1.0], [3.0, 1.0]]
+    assert await embedder.embed([], Privacy.PUBLIC) == []
     assert [asked.path for asked in daemon.requests] == ["/api/show", "/api/pull", "/api/embed"]
 
 
 async def test_an_embedder_without_its_daemon_or_model_says_so(spec: Callable[..., ModelSpec]) -> None:
     (port,) = free_ports(1)
     with pytest.raises(ServiceUnavailableError, match="nothing answers"):
-        await OllamaEmbedder(spec(endpoint=f"http://127.0.0.1:{port}"), key).embed(["a"])
+        await OllamaEmbedder(spec(endpoint=f"http://127.0.0.1:{port}"), key).embed(["a"], Privacy.PUBLIC)
     with pytest.raises(EnvironmentProblemError, match="cannot pull unknown"):
-        await OllamaEmbedder(spec(model="unknown"), key).embed(["a"])
+        await OllamaEmbedder(spec(model="unknown"), key).embed(["a"], Privacy.PUBLIC)

@@ -11,7 +11,8 @@ from aios.adapters.qdrant.probe import probe
 from aios.errors import ServiceUnavailableError
 from aios.ports.knowledge import Memory
 from aios.spec.vocabulary import Privacy
-from tests.servers.qdrant import KEY, VARIABLE, VERSION
+from tests.memories.embedders import HashingEmbedder
+from tests.servers.qdrant import KEY, OLD, VARIABLE, VERSION
 
 
 async def test_every_search_carries_namespace_team_and_clearance(qdrant_server: Path) -> None:
@@ -23,6 +24,46 @@ async def test_every_search_carries_namespace_team_and_clearance(qdrant_server: 
     asked = [json.loads(line)["filter"]["must"] for line in qdrant_server.read_text().splitlines()[before:]]
     assert [{one["key"] for one in must} for must in asked] == [{"namespace", "team", "privacy"}] * 2
     assert [must[2]["range"]["lte"] for must in asked] == [Privacy.INTERNAL.rank, Privacy.RESTRICTED.rank]
+    await knowledge.close()
+
+
+async def test_every_part_of_a_search_by_meaning_carries_them_too(qdrant_server: Path) -> None:
+    knowledge = QdrantServerKnowledge(os.environ[VARIABLE], "hybrid-filters", HashingEmbedder())
+    await knowledge.remember("default", "web", Memory("the port is 8080", Privacy.RESTRICTED, "x"))
+    assert await knowledge.search("default", "web", Privacy.INTERNAL, "which port") == []
+    asked = json.loads(qdrant_server.read_text().splitlines()[-1])
+    assert asked["query"] == {"fusion": "rrf"}
+    for part in (asked, *asked["prefetch"]):
+        assert {one["key"] for one in part["filter"]["must"]} == {"namespace", "team", "privacy"}
+        assert part["filter"]["must"][2]["range"]["lte"] == Privacy.INTERNAL.rank
+    assert len(asked["prefetch"]) == 2
+    await knowledge.close()
+
+
+async def test_a_server_too_old_to_add_a_vector_is_searched_by_words_and_told_of_once(
+    qdrant_server: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    del qdrant_server
+    before = QdrantServerKnowledge(os.environ[VARIABLE], OLD)
+    await before.remember("default", "web", Memory("the port is 8080", Privacy.PUBLIC, "x"))
+    await before.close()
+    knowledge = QdrantServerKnowledge(os.environ[VARIABLE], OLD, HashingEmbedder())
+    await knowledge.remember("default", "web", Memory("the port was 80", Privacy.PUBLIC, "x"))
+    for _ in range(2):
+        assert len(await knowledge.search("default", "web", Privacy.INTERNAL, "which port")) == 2
+    (told,) = [record.getMessage() for record in caplog.records if record.name.startswith("aios")]
+    assert "Qdrant 1.18" in told
+    await knowledge.close()
+
+
+async def test_a_collection_made_with_an_embedder_needs_no_new_server(
+    qdrant_server: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    del qdrant_server
+    knowledge = QdrantServerKnowledge(os.environ[VARIABLE], f"{OLD}but-fresh", HashingEmbedder({"harbour": "port"}))
+    await knowledge.remember("default", "web", Memory("harbour", Privacy.PUBLIC, "x"))
+    assert len(await knowledge.search("default", "web", Privacy.INTERNAL, "port")) == 1
+    assert not [record for record in caplog.records if record.name.startswith("aios")]
     await knowledge.close()
 
 

@@ -1,5 +1,6 @@
 """The tools as a model meets them: granted by YAML, checked arguments, failures it can mend."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -12,6 +13,8 @@ from aios.agents.tools.contract import Effect, Moment, middle_cut
 from aios.agents.working_copy import WorkingCopy
 from aios.spec.team import Run
 from aios.spec.vocabulary import Privacy, Tool
+from aios.telemetry import configure_logs
+from aios.wiring.unconfigured import NoKnowledge
 from aios.workspace.manifest import EMPTY
 from tests.agents.stage import RUN, TASK, FakeModel, Stage, call, reply, staged
 
@@ -161,6 +164,19 @@ async def test_what_is_remembered_is_recalled_by_a_later_task_under_its_label(st
         await stage.play(model, task=task)
         told = model.asked[0].messages[1].text + model.asked[1].messages[-1].text
         assert told.count("splits on unicode spaces") == (2 if found else 0)
+
+
+async def test_a_memory_that_is_not_configured_is_logged_once_for_all_tasks(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"tools": (Tool.MEMORY,)})
+    stage.ports = replace(stage.ports, knowledge=NoKnowledge())
+    file = stage.place / "worker.jsonl"
+    configure_logs(file=file, stderr=False)
+    for name in ("first", "second"):
+        task = TASK.model_copy(update={"name": name})
+        await stage.dispatch(task)
+        await stage.play(FakeModel([reply("Done.")]), task=task)
+    configure_logs(file=None, stderr=False)
+    assert file.read_text().count("nothing recalled") == 1
 
 
 async def test_a_member_without_memory_is_told_nothing(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar, cast
+from unittest.mock import patch
 
 from aios.adapters.scripted import LEDGER
 from aios.agents.ports import AgentPorts
@@ -21,8 +22,8 @@ from aios.desired.nouns import WorkerConfig
 from aios.embedded.state_folder import StateFolder
 from aios.naming import bucket_name
 from aios.ports.broker import Broker
-from aios.ports.clock import SystemClock
 from aios.telemetry import configure_logs
+from aios.wiring import laptop
 from aios.wiring.chat_models import ChatModels
 from aios.wiring.credentials import FoundCredentials
 from aios.wiring.isolated import die_with_parent
@@ -36,6 +37,7 @@ from aios.workspace.turns import Turns
 from tests.faults.battery.aiming import Aim
 from tests.faults.battery.workload import TEAM
 from tests.faults.child import Nobody
+from tests.faults.wild_clock import JumpingClock, WrongClock
 from tests.twins.unruly_broker import UnrulyBroker
 
 P = TypeVar("P")
@@ -67,24 +69,15 @@ class Place:
         return self.folder / f"{self.slot}.log"
 
 
-@dataclass(frozen=True, slots=True)
-class SkewedClock(SystemClock):
-    """A machine that nobody has told the time; durations are right."""
-
-    skew: timedelta
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.skew
-
-
 def engine(place: Place, yaml: Path) -> None:
-    """Until every project has ended."""
+    """Until every project has ended; its wall clock is set to and fro meanwhile."""
     _begin(place)
     sources = Sources((str(yaml),))
     options = UpOptions(
         state=place.state, sources=sources, once=True, services=place.services, workers=Workers.ELSEWHERE
     )
-    asyncio.run(up(options, Nobody(), asyncio.Event(), instrument=_instrument(place)))
+    with patch.object(laptop, "SystemClock", JumpingClock):
+        asyncio.run(up(options, Nobody(), asyncio.Event(), instrument=_instrument(place)))
 
 
 def worker(place: Place, member: str) -> None:
@@ -99,7 +92,7 @@ async def _worker(place: Place, member: str) -> None:
     place.state.open()
     ports = open_work_ports(place.state, place.services, instrument)
     models = ChatModels(FoundCredentials(state=place.state.path), instrument)
-    objects, turns, clock = ports.objects(bucket_name(agent.namespace)), Turns(), SkewedClock(place.skew)
+    objects, turns, clock = ports.objects(bucket_name(agent.namespace)), Turns(), WrongClock(place.skew)
 
     async def run(config: WorkerConfig, worker_id: str, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         means = AgentPorts(

@@ -137,7 +137,7 @@ def test_a_healthy_task_that_was_given_up_is_counted(scene: Scene, outcome: Outc
 
 
 @pytest.mark.parametrize(
-    ("tries", "outcome", "wrong"), [(5, Outcome.POISONED, 0), (6, Outcome.POISONED, 1), (5, Outcome.TIMED_OUT, 1)]
+    ("tries", "outcome", "wrong"), [(4, Outcome.POISONED, 0), (5, Outcome.POISONED, 1), (4, Outcome.TIMED_OUT, 1)]
 )
 def test_poison_must_end_as_such_within_five_tries(tmp_path: Path, tries: int, outcome: Outcome, wrong: int) -> None:
     scene = Scene(tmp_path, POISON)

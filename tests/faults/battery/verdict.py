@@ -210,13 +210,16 @@ def _failed(book: Book) -> Iterable[str]:
 
 
 def _poison_goes_on(book: Book) -> Iterable[str]:
-    """Poison that did not end as such, or took more than five workers once it got nothing done any more."""
+    """Poison that did not end as such, or took more than five workers with whoever last got something done."""
     for name, events in book.attempts.items():
         if name.split("/")[-2] != POISON:
             continue
         outcomes = [event.result.outcome for _, event in events if isinstance(event, Ended)]
         last = max((at for at, (_, event) in enumerate(events) if isinstance(event, PROGRESS)), default=0)
-        tries = sum(isinstance(event, Claimed) for _, event in events[last:])
+        before, since = (
+            [event.epoch for _, event in some if isinstance(event, Claimed)] for some in (events[:last], events[last:])
+        )
+        tries = len({*before[-1:], *since})
         if tries > MOST_TRIES or outcomes not in ([], [Outcome.POISONED]):
             yield f"poison: {name} ended {outcomes} after {tries} tries"
 

@@ -18,7 +18,7 @@ DELAY = "200ms"
 """How long a model thinks: without it nearly nobody is ever killed while it does."""
 
 # The command's parent is the warden, whose parent is the worker: SIGKILL to it and nothing else.
-_KILL_WORKER = "import os; os.kill(int(open(f'/proc/{os.getppid()}/stat').read().rsplit(')', 1)[1].split()[1]), 9)"
+KILL_WORKER = "import os; os.kill(int(open(f'/proc/{os.getppid()}/stat').read().rsplit(')', 1)[1].split()[1]), 9)"
 _TILL = "import os, sys, time; f = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT); "
 _RECEIPT = _TILL + "os.write(f, f'{os.path.basename(os.path.dirname(os.getcwd()))} {time.time()}\\n'.encode())"
 
@@ -84,7 +84,7 @@ def _project(at: int, size: int, *, poisoned: bool) -> object:
     restricted = at % 3 == 2
     tasks = [_task(number, restricted=restricted) for number in range(size - poisoned)]
     if poisoned:
-        check = {"run": ["python3", "-c", _KILL_WORKER]}
+        check = {"run": ["python3", "-c", KILL_WORKER]}
         member = "vault" if restricted else "runner"
         tasks.insert(0, {"name": POISON, "member": member, "instructions": "Die.", "check": check})
     privacy = "Restricted" if restricted else "Internal"

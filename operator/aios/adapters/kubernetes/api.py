@@ -26,6 +26,7 @@ _KINDS: Mapping[str, tuple[str, str, str]] = {
     "AgentTeam": (GROUP, VERSION, "agentteams"),
     "Agent": (GROUP, VERSION, "agents"),
     "Project": (GROUP, VERSION, "projects"),
+    "Namespace": ("", "v1", "namespaces"),
     "ConfigMap": ("", "v1", "configmaps"),
     "Secret": ("", "v1", "secrets"),
     "Pod": ("", "v1", "pods"),
@@ -58,6 +59,10 @@ class Api:
     async def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """The object, or None."""
         return await self._find(Request("GET", _path(kind, namespace, name), {}), f"get {kind} {namespace}/{name}")
+
+    async def get_cluster_wide(self, kind: str, name: str) -> Manifest | None:
+        """An object that is in no namespace, or None."""
+        return await self._find(Request("GET", _path(kind, None, name), {}), f"get {kind} {name}")
 
     async def list(
         self, kind: str, namespace: str | None = None, labels: Mapping[str, str] | None = None

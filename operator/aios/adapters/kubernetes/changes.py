@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 from aios.adapters.kubernetes.api import Api, name_of
+from aios.cancellation import cancelled
 from aios.errors import ServiceUnavailableError
 from aios.spec.base import Kind, Ref
 
@@ -25,9 +26,7 @@ async def watch_all(api: Api, kinds: Sequence[Kind]) -> AsyncIterator[Ref]:
         while True:
             yield await queue.get()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await cancelled(*tasks)
 
 
 async def _follow(api: Api, kind: Kind, queue: asyncio.Queue[Ref]) -> None:

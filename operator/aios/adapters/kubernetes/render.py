@@ -40,6 +40,8 @@ class PodSettings:
     """Room for working copies, in the pod's own ephemeral storage."""
     services: str = "aios-services"
     """The Secret in the team's namespace whose keys, AIOS_BROKER_URL and the like, name the services."""
+    services_required: bool = False
+    """Whether pods wait for that Secret instead of starting without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +223,11 @@ def _container(worker: Worker, settings: PodSettings) -> dict[str, Any]:
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "AIOS_METRICS_PORT", "value": str(METRICS_PORT)},
             {"name": "AIOS_METRICS_ADDRESS", "value": "0.0.0.0"},
+            # Empty, which the API server writes so, and wins over a shared Secret: no worker administers the broker.
+            {"name": "AIOS_BROKER_ADMIN_URL"},
         ],
         # Optional: a pod without services is alive, not ready, and says which are missing.
-        "envFrom": [{"secretRef": {"name": settings.services, "optional": True}}],
+        "envFrom": [{"secretRef": {"name": settings.services, "optional": not settings.services_required}}],
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": "metrics"}, "periodSeconds": 5},
         "livenessProbe": {

@@ -3,7 +3,8 @@
 Every object of a worker is owned by its Agent, so that a team deleted while no operator runs leaves nothing behind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from aios.adapters.kubernetes.api import Api, Manifest, name_of
 from aios.adapters.kubernetes.observed import has_pods_to_explain, is_rolled_out, observe_workers
@@ -16,13 +17,21 @@ from aios.spec.base import Kind
 OURS = {LABEL_MANAGED_BY: FIELD_MANAGER}
 """The label by which our Deployments, Pods and ConfigMaps are listed and watched."""
 
+ServicesSecret = Callable[[Worker], Awaitable[str]]
+"""The Secret that names a worker's services to it alone; empty: the one that its namespace shares."""
+
+
+async def shared_secret(_: Worker) -> str:
+    """All workers of a namespace read the same."""
+    return ""
+
 
 class KubernetesWorkloads:
     """Applies what `render` says, reads what became of it."""
 
-    def __init__(self, api: Api, settings: PodSettings) -> None:
+    def __init__(self, api: Api, settings: PodSettings, services: ServicesSecret = shared_secret) -> None:
         self._api = api
-        self._settings = settings
+        self._settings, self._services = settings, services
         self._tidied: dict[tuple[str, str], str] = {}
 
     async def apply(self, worker: Worker) -> None:
@@ -35,7 +44,7 @@ class KubernetesWorkloads:
         if deployment is None:
             self._tidied[worker.namespace, worker.agent] = config_map_name(worker)
         changed = False
-        for manifest in render(worker, self._settings, owner):
+        for manifest in render(worker, await self._pod_settings(worker), owner):
             # Without the last of them there is most likely none: not worth a question each, applying is idempotent.
             live = await self._api.get(manifest["kind"], *name_of(manifest)) if deployment is not None else None
             changed |= bool(await self._api.apply_if_different(manifest, live))
@@ -64,6 +73,10 @@ class KubernetesWorkloads:
         for found in await self._api.list("ConfigMap", namespace, OURS):
             if _is_owned(found, agent):
                 await self._api.delete("ConfigMap", *name_of(found))
+
+    async def _pod_settings(self, worker: Worker) -> PodSettings:
+        secret = await self._services(worker)
+        return replace(self._settings, services=secret, services_required=True) if secret else self._settings
 
     async def _remove_old_configs(self, worker: Worker) -> None:
         """Only once no replica uses them: a pod that is started again mounts its ConfigMap anew. Looked for once a

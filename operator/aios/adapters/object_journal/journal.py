@@ -25,6 +25,9 @@ from aios.ports.clock import Clock, SystemClock
 from aios.ports.journal import Record, Snapshot, Stored, StreamHead
 from aios.ports.object_store import ObjectStore
 
+PREFIX = "journal"
+"""What all keys of a journal start with, unless another one is stated."""
+
 
 class ObjectJournal:
     """Journal; see the port for what is promised.
@@ -36,7 +39,7 @@ class ObjectJournal:
     def __init__(
         self,
         objects: ObjectStore,
-        prefix: str = "journal",
+        prefix: str = PREFIX,
         *,
         clock: Clock | None = None,
         doorbell: Doorbell | None = None,

@@ -46,6 +46,10 @@ class Layout:
         """What the index entries of all streams whose name starts with `prefix` start with."""
         return f"{self.prefix}/index/{_escape(prefix, empty='')}"
 
+    def records_prefix(self, prefix: str) -> str:
+        """What the records of all streams whose name starts with `prefix` start with."""
+        return f"{self.prefix}/streams/{_escape(prefix, empty='')}"
+
     def stream(self, index: str) -> str:
         """The name of the stream whose index entry this is."""
         segments = index.removeprefix(f"{self.prefix}/index/").removesuffix("+").split("/")

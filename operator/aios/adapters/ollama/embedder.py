@@ -6,33 +6,48 @@ from aios.adapters.ollama.connection import ApiKey, connected
 from aios.adapters.ollama.failures import told
 from aios.adapters.ollama.pulling import is_there, pull
 from aios.errors import EnvironmentProblemError, ModelCallError, ServiceUnavailableError
+from aios.ports.embedder import Vector
 from aios.spec.model import ModelSpec
+from aios.spec.vocabulary import Privacy
 
 SILENCE_SECONDS = 60.0
+LEAST = 0.5
 
 
 class OllamaEmbedder:
-    """Uses a Model of provider Ollama whose `model` embeds, such as nomic-embed-text."""
+    """Embedder. Uses a Model of provider Ollama whose `model` embeds, such as nomic-embed-text."""
 
-    def __init__(self, spec: ModelSpec, api_key: ApiKey) -> None:
-        self._spec, self._api_key = spec, api_key
+    def __init__(self, spec: ModelSpec, api_key: ApiKey, *, least: float = LEAST) -> None:
+        self._spec, self._api_key, self._least = spec, api_key, least
         self._there = False
 
-    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+    @property
+    def name(self) -> str:
+        """With the tag that Ollama takes where none is stated: both names mean one model."""
+        model = self._spec.model or ""
+        return f"ollama/{model}" if ":" in model.rpartition("/")[2] else f"ollama/{model}:latest"
+
+    @property
+    def least(self) -> float:
+        return self._least
+
+    async def embed(self, texts: Sequence[str], privacy: Privacy) -> Sequence[Vector]:
         """A vector for each text, in order. Ollama cuts texts beyond the model's window.
 
-        Raises ServiceUnavailableError when Ollama does not answer, EnvironmentProblemError when it refuses, and
-        MissingExtraError.
+        `privacy` changes nothing: whatever is here may see everything, for a model that Ollama passes on to somebody
+        else's machine is refused. Raises ServiceUnavailableError when Ollama does not answer, EnvironmentProblemError
+        when it refuses, and MissingExtraError.
         """
+        del privacy
         if not texts:
             return []
         try:
             return await self._embed(texts, await self._api_key())
         except ModelCallError as error:
             kind = ServiceUnavailableError if error.transient else EnvironmentProblemError
-            raise kind(str(error)) from error
+            raise kind(f"embedder: {error}") from error
 
-    async def _embed(self, texts: Sequence[str], key: str) -> Sequence[Sequence[float]]:
+    async def _embed(self, texts: Sequence[str], key: str) -> Sequence[Vector]:
         spec = self._spec
         if not self._there:
             if not await is_there(spec, key):

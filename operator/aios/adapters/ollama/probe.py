@@ -1,7 +1,7 @@
 """What `aios doctor` asks of an Ollama daemon: its version, and whether it has the model and the model what we need."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from aios.adapters.model_api.vendor import is_loopback
@@ -16,10 +16,21 @@ if TYPE_CHECKING:
     from ollama import ShowResponse
 
 SILENCE_SECONDS = 5.0
+Judge = Callable[[ModelSpec, "ShowResponse"], tuple[tuple[str, ...], tuple[str, ...]]]
+"""What is worth knowing of a model, and what is wrong with it."""
 
 
 async def probe(spec: ModelSpec, api_key: ApiKey) -> Probe:
     """Loads nothing and pulls nothing. Raises ModelCallError when nothing answers, and MissingExtraError."""
+    return await _probe(spec, api_key, _judge)
+
+
+async def probe_embedder(spec: ModelSpec, api_key: ApiKey) -> Probe:
+    """`probe` of a model that is to embed."""
+    return await _probe(spec, api_key, _judge_embedder)
+
+
+async def _probe(spec: ModelSpec, api_key: ApiKey, judge: "Judge") -> Probe:
     key = await api_key()
     started = time.monotonic()
     async with connected(spec, key, silence=SILENCE_SECONDS) as connection:
@@ -30,7 +41,7 @@ async def probe(spec: ModelSpec, api_key: ApiKey) -> Probe:
             problem = f"{spec.model} is not there: `ollama pull {spec.model}`, or the first call pulls it"
             return Probe("Ollama", version, milliseconds, problems=(problem,))
         with told(spec, connection, "the question for the model"):
-            details, problems = _judge(spec, await connection.client.show(spec.model or ""))
+            details, problems = judge(spec, await connection.client.show(spec.model or ""))
     return Probe("Ollama", version, milliseconds, (f"{spec.model} is there", *details), problems)
 
 
@@ -47,7 +58,7 @@ async def _version(spec: ModelSpec, key: str) -> str:
 
 def _judge(spec: ModelSpec, shown: "ShowResponse") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is worth knowing of the model, and what is wrong with it."""
-    made_for = _context(shown.modelinfo or {})
+    made_for = _found(shown.modelinfo or {}, ".context_length")
     details = (f"window {window(spec):,} of {made_for:,} tokens",) if made_for else ()
     problems = []
     if made_for and window(spec) > made_for:
@@ -57,8 +68,16 @@ def _judge(spec: ModelSpec, shown: "ShowResponse") -> tuple[tuple[str, ...], tup
     return details, tuple(problems)
 
 
-def _context(info: Mapping[str, object]) -> int:
-    found = next((value for name, value in info.items() if name.endswith(".context_length")), 0)
+def _judge_embedder(spec: ModelSpec, shown: "ShowResponse") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    length = _found(shown.modelinfo or {}, ".embedding_length")
+    details = (f"vectors of {length:,} numbers",) if length else ()
+    embeds = shown.capabilities is None or "embedding" in shown.capabilities
+    problem = f"{spec.model} is not made to embed: name one that is, such as nomic-embed-text"
+    return details, () if embeds else (problem,)
+
+
+def _found(info: Mapping[str, object], field: str) -> int:
+    found = next((value for name, value in info.items() if name.endswith(field)), 0)
     return found if isinstance(found, int) else 0
 
 

@@ -1,13 +1,16 @@
 """The way to one Qdrant server, from any event loop."""
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
-from aios.errors import MissingExtraError, ServiceUnavailableError
+from aios.adapters.tls import Trust
+from aios.adapters.tls_failures import Way
+from aios.errors import CredentialsRefusedError, MissingExtraError
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -21,11 +24,14 @@ class QdrantServer:
     """Clients of one URL, one for each event loop."""
 
     def __init__(self, url: str) -> None:
-        """`http[s]://[:API-KEY@]HOST[:PORT]`."""
+        """`http[s]://[:API-KEY@]HOST[:PORT]`, TLS as in `adapters.tls`."""
         parts = urlsplit(url)
+        self.trust = Trust.from_url(url)
+        self._answered = False
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self._key = unquote(parts.password) if parts.password else None
         self.address = f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else PORT)}"
+        self._way = Way(f"Qdrant at {self.address}", self.trust, "AIOS_KNOWLEDGE_URL")
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncQdrantClient] = WeakKeyDictionary()
 
     @asynccontextmanager
@@ -38,14 +44,15 @@ class QdrantServer:
 
         try:
             yield client
+            self._answered = True
         except (ApiException, QdrantException, HTTPError, OSError) as error:
             status = getattr(error, "status_code", None)
             if status in {401, 403}:
-                raise ServiceUnavailableError(
+                raise CredentialsRefusedError(
                     f"Qdrant at {self.address} refuses the API key in AIOS_KNOWLEDGE_URL: http://:API-KEY@HOST:PORT"
                 ) from error
-            told = str(error).strip().partition("\n")[0][:300] or type(error).__name__
-            raise ServiceUnavailableError(f"Qdrant at {self.address}: {told}") from error
+            said = str(error).strip().partition("\n")[0][:300] or type(getattr(error, "source", error)).__name__
+            raise self._way.failure(error, said, answered=self._answered) from error
 
     async def close(self) -> None:
         """End the connections of this event loop."""
@@ -61,7 +68,12 @@ class QdrantServer:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            client = self._clients[loop] = AsyncQdrantClient(
-                url=self.address, api_key=self._key, timeout=SECONDS, check_compatibility=False
-            )
+            # The client's own default is the list of authorities that its library brings, not the machine's.
+            verify = self.trust.context() if self.trust.encrypted else True
+            with warnings.catch_warnings():
+                # It writes to stderr past every log; `aios doctor` tells whether there is TLS.
+                warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
+                client = self._clients[loop] = AsyncQdrantClient(
+                    url=self.address, api_key=self._key, timeout=SECONDS, check_compatibility=False, verify=verify
+                )
         return client

@@ -1,84 +1,95 @@
 """Knowledge on a Qdrant server. One collection holds every team; which memories a search may see is a filter that is
-built from who asks and cannot be left out."""
+built from who asks and cannot be left out. With an embedder, by words and by meaning; without, by words."""
 
+import logging
 from collections.abc import Sequence
 
+from aios.adapters.qdrant.collection import MemoriesCollection
 from aios.adapters.qdrant.connection import QdrantServer
-from aios.memories.points import VECTOR, from_payload, point_id, to_point, to_query, visible
+from aios.errors import ServiceUnavailableError
+from aios.memories.filling import AT_ONCE, Filling
+from aios.memories.meaning import Dense, Meaning
+from aios.memories.points import from_payload, lacking, point_id, to_point, to_query, visible
+from aios.memories.search import Asker, build_search
+from aios.ports.embedder import Embedder
 from aios.ports.knowledge import Memory, Recalled
 from aios.spec.vocabulary import Privacy
+
+logger = logging.getLogger(__name__)
 
 
 class QdrantServerKnowledge:
     """Knowledge; see the port for what is promised. Raises MissingExtraError when qdrant-client is not installed."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, embedder: Embedder | None = None) -> None:
         """`url` as `QdrantServer` takes it; the collection is `PREFIX-memories`."""
         self._server = QdrantServer(url)
-        self._collection = f"{prefix}-memories"
-        self._is_made = False
+        self._collection = MemoriesCollection(self._server, f"{prefix}-memories")
+        self._meaning = Meaning(embedder) if embedder else None
+        self._filling = Filling(embedder) if embedder else None
 
     async def remember(self, namespace: str, team: str, memory: Memory) -> str:
-        await self._make()
+        dense = await self._meaning.of(memory.text, memory.privacy) if self._meaning else None
+        await self._collection.make(dense)
+        if dense and not await self._collection.takes(dense):
+            dense = None
         async with self._server.asked() as client:
-            await client.upsert(self._collection, [to_point(namespace, team, memory)], wait=True)
+            await client.upsert(self._collection.name, [to_point(namespace, team, memory, dense)], wait=True)
+        if dense is None and self._filling:
+            self._filling.reopen(namespace, team)
         return point_id(namespace, team, memory)
 
     async def search(
         self, namespace: str, team: str, clearance: Privacy, query: str, *, limit: int = 5
     ) -> Sequence[Recalled]:
         words = to_query(query)
-        if words is None or not await self._exists():
+        if words is None or not await self._collection.exists():
             return ()
+        dense = await self._meaning.of(query, clearance) if self._meaning else None
+        if dense and not await self._collection.takes(dense):
+            dense = None
+        if dense:
+            await self._fill(namespace, team, dense)
+        search = build_search(Asker(namespace, team, clearance), words, dense, limit)
         async with self._server.asked() as client:
             found = await client.query_points(
-                self._collection,
-                query=words,
-                using=VECTOR,
-                limit=limit,
-                query_filter=visible(namespace, team, clearance),
+                self._collection.name,
+                query=search.query,
+                using=search.using,
+                prefetch=search.prefetch,
+                query_filter=search.filter,
+                limit=search.limit,
             )
         return [Recalled(from_payload(point.payload or {}), point.score) for point in found.points if point.score > 0]
 
     async def forget(self, namespace: str, team: str) -> None:
-        if not await self._exists():
+        if not await self._collection.exists():
             return
         from qdrant_client.models import FilterSelector
 
         everything = FilterSelector(filter=visible(namespace, team, Privacy.RESTRICTED))
         async with self._server.asked() as client:
-            await client.delete(self._collection, points_selector=everything, wait=True)
+            await client.delete(self._collection.name, points_selector=everything, wait=True)
 
     async def close(self) -> None:
         """End the connections."""
+        for part in (self._meaning, self._filling):
+            if part:
+                part.close()
         await self._server.close()
 
-    async def _exists(self) -> bool:
-        if not self._is_made:
-            async with self._server.asked() as client:
-                self._is_made = await client.collection_exists(self._collection)
-        return self._is_made
-
-    async def _make(self) -> None:
-        """The collection and the indexes of its filter. Several may make it at once; one does."""
-        if await self._exists():
+    async def _fill(self, namespace: str, team: str, dense: Dense) -> None:
+        if self._filling is None or self._filling.is_whole(namespace, team, dense):
             return
-        from qdrant_client import models
-        from qdrant_client.http.exceptions import UnexpectedResponse
-
         async with self._server.asked() as client:
+            found, _ = await client.scroll(
+                self._collection.name, scroll_filter=lacking(namespace, team, dense.vector), limit=AT_ONCE
+            )
+        if vectors := await self._filling.fill(namespace, team, dense, found):
             try:
-                await client.create_collection(
-                    self._collection,
-                    sparse_vectors_config={VECTOR: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-                )
-            except UnexpectedResponse:
-                if not await client.collection_exists(self._collection):
-                    raise
-            for field, kind in (
-                ("namespace", models.PayloadSchemaType.KEYWORD),
-                ("team", models.PayloadSchemaType.KEYWORD),
-                ("privacy", models.PayloadSchemaType.INTEGER),
-            ):
-                await client.create_payload_index(self._collection, field, kind, wait=True)
-        self._is_made = True
+                async with self._server.asked() as client:
+                    await client.update_vectors(self._collection.name, vectors, wait=True)
+            except ServiceUnavailableError as error:
+                # One of them was forgotten meanwhile; a server that is away is told of by the search that follows.
+                logger.info("memories of %s/%s did not get their meaning: %s", namespace, team, error)
+                self._filling.reopen(namespace, team)

@@ -21,4 +21,5 @@ async def probe(url: str) -> Probe:
     finally:
         await server.close()
     collections = ", ".join(sorted(one.name for one in found.collections)) or "none yet"
-    return Probe("Qdrant", info.version, statistics.median(taken), (f"collections: {collections}",))
+    details = (*server.trust.told(), f"collections: {collections}")
+    return Probe("Qdrant", info.version, statistics.median(taken), details)

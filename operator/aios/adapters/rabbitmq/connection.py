@@ -7,8 +7,10 @@ was under way when a connection was lost must be known to be in doubt.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -17,11 +19,15 @@ from aiormq.channel import Channel
 from aiormq.connection import Connection
 from yarl import URL
 
-from aios.errors import ServiceUnavailableError
+from aios.adapters.tls import Trust
+from aios.adapters.tls_failures import Way
+from aios.errors import CredentialsRefusedError, ServiceUnavailableError
 
 CONNECT_SECONDS = 5.0
 FAIL_FAST_SECONDS = 0.5
 """For how long an attempt to connect that failed speaks for all who ask."""
+GOODBYE_SECONDS = 1.0
+"""For the server's part of the end of TLS; by default a frozen one would hold up whoever closes for 30 seconds."""
 HEARTBEAT_SECONDS = 15
 """The server gives up a client after two of them in silence."""
 
@@ -33,10 +39,14 @@ class RabbitServer:
     """One connection of each event loop to the server."""
 
     def __init__(self, url: str, *, purpose: str, heartbeat: int = HEARTBEAT_SECONDS) -> None:
-        """`amqp[s]://USER:PASSWORD@HOST:PORT/VHOST[?cafile=FILE]`; `purpose` names the connection to the server."""
+        """`amqp[s]://USER:PASSWORD@HOST:PORT/VHOST`, TLS as in `adapters.tls`; `purpose` names the connection to the
+        server."""
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self.address = f"{host}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
+        self.trust = Trust.from_url(url)
+        self._way = Way(f"RabbitMQ at {self.address}", self.trust, "AIOS_BROKER_URL")
+        self._context: ssl.SSLContext | None = None
         self._url = URL(url).update_query({"heartbeat": str(heartbeat), "name": f"aios {purpose}"})
         self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connection] = WeakKeyDictionary()
         self._failure: tuple[Exception | None, float] = None, 0.0
@@ -69,14 +79,15 @@ class RabbitServer:
             # Nobody cancelled us: the library rejects its futures so when a connection is lost.
             raise ServiceUnavailableError(f"the connection to RabbitMQ at {self.address} was lost") from error
         except aiormq.exceptions.ProbableAuthenticationError as error:
-            raise ServiceUnavailableError(
+            raise CredentialsRefusedError(
                 f"RabbitMQ at {self.address} refuses the user, password or vhost in AIOS_BROKER_URL: correct them"
             ) from error
         except TimeoutError as error:
             raise ServiceUnavailableError(f"RabbitMQ at {self.address} did not answer in time") from error
         except (aiormq.exceptions.AMQPError, OSError, RuntimeError, asyncio.InvalidStateError) as error:
             # RuntimeError and InvalidStateError are what aiormq raises on a connection or channel that is gone.
-            raise ServiceUnavailableError(f"RabbitMQ at {self.address}: {_told(error)}") from error
+            answered = asyncio.get_running_loop() in self._connections
+            raise self._way.failure(error, _told(error), answered=answered) from error
 
     async def _connection(self) -> Connection:
         loop = asyncio.get_running_loop()
@@ -87,7 +98,7 @@ class RabbitServer:
             failed, at = self._failure
             if failed is not None and loop.time() - at < FAIL_FAST_SECONDS:
                 raise failed  # whoever waited for the same attempt need not repeat it
-            connection = Connection(self._url)
+            connection = Connection(self._url, **self._encryption())
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await connection.connect()
@@ -96,6 +107,13 @@ class RabbitServer:
                 raise
             self._connections[loop] = connection
             return connection
+
+    def _encryption(self) -> dict[str, Any]:
+        """What `Connection` is told of TLS."""
+        if not self.trust.encrypted:
+            return {}
+        self._context = self._context or self.trust.context()
+        return {"context": self._context, "ssl_shutdown_timeout": GOODBYE_SECONDS}
 
 
 def _told(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """RabbitMQ's management API: what AMQP cannot ask. The operator's right; workers have no user there."""
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -7,9 +8,11 @@ from urllib.parse import quote, unquote, urlsplit
 import aiohttp
 from yarl import URL
 
-from aios.errors import ServiceUnavailableError
+from aios.adapters.tls import Trust
+from aios.adapters.tls_failures import Way
+from aios.errors import CredentialsRefusedError, ServiceUnavailableError
 
-PORT = 15672
+PORT, TLS_PORT = 15672, 15671
 SECONDS = 10.0
 
 
@@ -17,13 +20,19 @@ class Management:
     """One server's management, for one vhost."""
 
     def __init__(self, broker_url: str, admin_url: str = "") -> None:
-        """Without `admin_url`: the broker's host and user, port 15672."""
+        """Without `admin_url`: the broker's host, user and TLS; without a port RabbitMQ's own, 15672 or 15671."""
         broker = urlsplit(broker_url)
         admin = urlsplit(admin_url) if admin_url else broker
         scheme = admin.scheme if admin_url else ("https" if broker.scheme == "amqps" else "http")
         host = f"[{admin.hostname}]" if ":" in (admin.hostname or "") else admin.hostname
         self.vhost = unquote(broker.path[1:]) or "/"
-        self.address = f"{scheme}://{host}:{(admin.port if admin_url else None) or PORT}"
+        port = (admin.port if admin_url else None) or (TLS_PORT if scheme == "https" else PORT)
+        self.address = f"{scheme}://{host}:{port}"
+        self._answered = False
+        self._trust = Trust.from_url(admin_url or broker_url)
+        self._context: ssl.SSLContext | None = None
+        variable = "AIOS_BROKER_ADMIN_URL" if admin_url else "AIOS_BROKER_URL"
+        self._way = Way(f"RabbitMQ's management at {self.address}", self._trust, variable)
         user = admin if admin.username else broker
         login, password = unquote(user.username or "guest"), unquote(user.password or "guest")
         self._headers = {"Authorization": aiohttp.encode_basic_auth(login, password)}
@@ -36,18 +45,27 @@ class Management:
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout, headers=self._headers) as session,
-                session.request(method, URL(url, encoded=True), json=body) as answer,
+                session.request(method, URL(url, encoded=True), json=body, ssl=self._tls()) as answer,
             ):
+                self._answered = True
                 if answer.status == 404 and method == "DELETE":
                     return None
+                if answer.status in {401, 403}:
+                    raise CredentialsRefusedError(self._refused(answer.status, path))
                 if answer.status >= 400:
                     raise ServiceUnavailableError(self._refused(answer.status, path))
                 return await answer.json(content_type=None) if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ServiceUnavailableError(
-                f"RabbitMQ's management at {self.address} does not answer ({error or type(error).__name__}): enable "
-                "the plugin rabbitmq_management, or name its address in AIOS_BROKER_ADMIN_URL"
-            ) from error
+            said = (
+                f"it does not answer ({error or type(error).__name__}): enable the plugin rabbitmq_management, or name "
+                "its address in AIOS_BROKER_ADMIN_URL"
+            )
+            raise self._way.failure(error, said, answered=self._answered) from error
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        if self._context is None and self._trust.encrypted:
+            self._context = self._trust.context()
+        return self._context or True
 
     def _refused(self, status: int, path: str) -> str:
         if status in {401, 403}:

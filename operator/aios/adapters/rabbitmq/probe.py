@@ -36,7 +36,7 @@ async def probe(url: str, admin_url: str = "") -> Probe:
         service="RabbitMQ",
         version=version,
         milliseconds=statistics.median(taken),
-        details=(f"vhost {management.vhost}", f"management at {management.address}"),
+        details=(*server.trust.told(), f"vhost {management.vhost}", f"management at {management.address}"),
         problems=tuple(_problems(version, nodes)),
     )
 

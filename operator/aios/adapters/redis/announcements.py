@@ -9,6 +9,7 @@ import logging
 from contextlib import suppress
 
 from aios.adapters.redis.connection import RedisServer
+from aios.cancellation import cancelled
 from aios.errors import ServiceUnavailableError
 
 log = logging.getLogger(__name__)
@@ -43,14 +44,14 @@ class RedisAnnouncements:
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen(), name="announcements")
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._heard.wait(), wait)
+            async with asyncio.timeout(wait):
+                await self._heard.wait()
         self._heard.clear()
 
     async def close(self) -> None:
         """Listen no more."""
         if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+            await cancelled(self._listening)
         await self._server.close()
 
     async def _listen(self) -> None:

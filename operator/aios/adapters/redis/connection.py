@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from aios.errors import ServiceUnavailableError
+from aios.adapters.tls import Trust, without_options
+from aios.adapters.tls_failures import Way
+from aios.errors import CredentialsRefusedError, ServiceUnavailableError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -28,11 +30,14 @@ class RedisServer:
     """Clients of one URL, one for each event loop."""
 
     def __init__(self, url: str) -> None:
-        """`redis[s]://[USER:PASSWORD@]HOST:PORT/DB`."""
+        """`redis[s]://[USER:PASSWORD@]HOST:PORT/DB`, TLS as in `adapters.tls`."""
         parts = urlsplit(url)
-        self._url = url
+        self.trust = Trust.from_url(url)
+        self._url = without_options(url)
+        self._answered = False
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self.address = f"{host}:{parts.port or 6379}"
+        self._way = Way(f"Redis at {self.address}", self.trust, "AIOS_SESSIONS_URL")
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
 
     async def call(self, work: "Callable[[Redis], Awaitable[T]]", *, repeatable: bool = True) -> T:
@@ -61,7 +66,9 @@ class RedisServer:
 
     async def _once(self, work: "Callable[[Redis], Awaitable[T]]") -> T:
         async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
-            return await work(self.client())
+            done = await work(self.client())
+        self._answered = True
+        return done
 
     def client(self) -> "Redis":
         """This event loop's client."""
@@ -72,8 +79,10 @@ class RedisServer:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
+            encryption = {"tls_context": self.trust.context()} if self.trust.encrypted else {}
             pool = BlockingConnectionPool.from_url(
                 self._url,
+                **encryption,
                 max_connections=CONNECTIONS,
                 timeout=ANSWER_SECONDS,
                 socket_connect_timeout=CONNECT_SECONDS,
@@ -81,6 +90,10 @@ class RedisServer:
                 decode_responses=True,
                 retry=Retry(NoBackoff(), 0),
             )
+            if encryption:
+                from aios.adapters.redis.encrypted import EncryptedConnection
+
+                pool.connection_class = EncryptedConnection
             client = self._clients[loop] = Redis.from_pool(pool)
         return client
 
@@ -89,13 +102,13 @@ class RedisServer:
         from redis.exceptions import AuthenticationError, RedisError
 
         if isinstance(error, AuthenticationError):
-            return ServiceUnavailableError(
+            return CredentialsRefusedError(
                 f"Redis at {self.address} refuses the credentials in AIOS_SESSIONS_URL: correct user and password"
             )
         if isinstance(error, TimeoutError):
             return ServiceUnavailableError(f"Redis at {self.address} did not answer within {ANSWER_SECONDS:.0f} s")
         if isinstance(error, RedisError | OSError):
-            return ServiceUnavailableError(f"Redis at {self.address}: {error or type(error).__name__}")
+            return self._way.failure(error, str(error) or type(error).__name__, answered=self._answered)
         return error
 
 

@@ -28,7 +28,11 @@ async def probe(url: str) -> Probe:
         service="Valkey" if valkey else "Redis",
         version=version,
         milliseconds=latency,
-        details=(_persistence(info), f"memory {info.get('used_memory_human', '?')}, policy {policy or 'unknown'}"),
+        details=(
+            *server.trust.told(),
+            _persistence(info),
+            f"memory {info.get('used_memory_human', '?')}, policy {policy or 'unknown'}",
+        ),
         problems=tuple(_problems(info, policy, version)),
     )
 

@@ -23,7 +23,7 @@ from aios.adapters.s3.address import S3Address
 from aios.adapters.s3.dialect import Dialects
 from aios.adapters.s3.objects import S3Objects
 from aios.adapters.s3.transport import CONNECT_SECONDS, SILENCE_SECONDS, S3Transport
-from aios.errors import EnvironmentProblemError, ServiceUnavailableError
+from aios.errors import CredentialsRefusedError, EnvironmentProblemError, ServiceUnavailableError
 from aios.naming import digest
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class S3Buckets:
             http_client=PoolManager(
                 timeout=Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS),
                 retries=Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
-                ca_certs=address.cafile or None,
+                ssl_context=address.trust.context() if address.trust.encrypted else None,
             ),
         )
 
@@ -84,9 +84,7 @@ class S3Buckets:
         await self._transport.close()
 
     def _name(self, bucket: str) -> str:
-        """With the prefix; what is longer than S3 allows ends in a digest of the whole instead."""
-        name = f"{self._prefix}{bucket}"
-        return name if len(name) <= LONGEST else f"{name[: LONGEST - 9].rstrip('-.')}-{digest(name)[:8]}"
+        return stored_name(self._prefix, bucket)
 
     def _ensure(self, bucket: str) -> None:
         if self._client.bucket_exists(bucket):
@@ -129,8 +127,14 @@ class S3Buckets:
             address = self._transport.address
             code = error.code if isinstance(error, S3Error) else ""
             if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"}:
-                raise ServiceUnavailableError(
+                raise CredentialsRefusedError(
                     f"the object store at {address} refuses access key {address.access_key} ({code}): correct key and "
                     "secret in AIOS_OBJECTS_URL, or the key's policy"
                 ) from error
-            raise ServiceUnavailableError(f"the object store at {address}: {code or error}") from error
+            raise address.way.failure(error, code or str(error)) from error
+
+
+def stored_name(prefix: str, bucket: str) -> str:
+    """With the prefix; what is longer than S3 allows ends in a digest of the whole instead."""
+    name = f"{prefix}{bucket}"
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 9].rstrip('-.')}-{digest(name)[:8]}"

@@ -30,7 +30,7 @@ async def probe(url: str, bucket: str = "aios-journal") -> Probe:
         service=product.split(" ")[0],
         version=version,
         milliseconds=statistics.median(taken),
-        details=details,
+        details=(*address.trust.told(), *details),
         problems=(*problems, *_skew(answers[-1])),
     )
 

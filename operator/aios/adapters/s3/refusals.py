@@ -3,7 +3,7 @@
 import re
 
 from aios.adapters.s3.transport import Answer
-from aios.errors import NotFoundError, PreconditionError, ServiceUnavailableError
+from aios.errors import CredentialsRefusedError, NotFoundError, PreconditionError, ServiceUnavailableError
 
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
@@ -40,7 +40,7 @@ def refused(answer: Answer, store: object, access_key: str, bucket: str, key: st
             f"the object store at {store} refuses requests because this machine's clock differs from its own: set it"
         )
     if answer.status in {401, 403} and code in _CREDENTIALS:
-        return ServiceUnavailableError(
+        return CredentialsRefusedError(
             f"the object store at {store} refuses access key {access_key} for {where} ({code or answer.status}): "
             "correct key and secret in AIOS_OBJECTS_URL, or the key's policy"
         )

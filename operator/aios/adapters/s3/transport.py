@@ -7,7 +7,6 @@ arrives) is the `minio` package's; connections are aiohttp's, a pool for each ev
 
 import asyncio
 import hashlib
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +18,8 @@ from minio.credentials.credentials import Credentials
 from minio.signer import sign_v4_s3
 from yarl import URL
 
-from aios.adapters.s3.address import S3Address
-from aios.errors import ServiceUnavailableError
+from aios.adapters.s3.address import VARIABLES, S3Address
+from aios.errors import ServiceUnavailableError, TlsRefusedError
 
 CONNECTIONS = 48
 """Requests in flight from one event loop; with objects in parts of at most 16 MiB this bounds the memory, too."""
@@ -53,6 +52,7 @@ class S3Transport:
 
     def __init__(self, address: S3Address) -> None:
         self.address = address
+        self._answered = False
         self._credentials = Credentials(address.access_key, address.secret_key)
         self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = WeakKeyDictionary()
 
@@ -65,7 +65,8 @@ class S3Transport:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Answer:
-        """`path` is `/bucket/key`, not encoded. Raises UnansweredError."""
+        """`path` is `/bucket/key`, not encoded. Raises UnansweredError, and TlsRefusedError when it was
+        not sent."""
         asked = sorted((query or {}).items())
         words = "&".join(f"{quote(name, safe='')}={quote(text, safe='')}" for name, text in asked)
         url = f"{self.address}{quote(path, safe='/-._~')}{f'?{words}' if words else ''}"
@@ -75,10 +76,18 @@ class S3Transport:
             async with self._session().request(
                 method, URL(url, encoded=True), headers=signed, data=body or None, allow_redirects=False
             ) as response:
-                return Answer(response.status, response.headers, await response.read())
+                self._answered = True
+                answer = Answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise UnansweredError(f"the object store at {self.address} did not answer: {reason}") from error
+            said = f"it did not answer: {error or type(error).__name__}"
+            failure = self.address.way.failure(error, said, answered=self._answered)
+            if isinstance(failure, TlsRefusedError):
+                raise failure from error
+            raise UnansweredError(str(failure)) from error
+        if answer.status == 400 and self.address.scheme == "http" and b"HTTPS" in answer.body:
+            # No document of S3, but what the web servers of Go and nginx say.
+            raise TlsRefusedError(f"the object store at {self.address} expects HTTPS: s3+https:// in {VARIABLES}")
+        return answer
 
     async def close(self) -> None:
         """End the connections of this event loop."""
@@ -109,7 +118,7 @@ class S3Transport:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
         if session is None:
-            trust = ssl.create_default_context(cafile=self.address.cafile) if self.address.cafile else True
+            trust = self.address.trust.context() if self.address.trust.encrypted else True
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trust),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS),

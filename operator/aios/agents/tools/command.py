@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aios.agents.tools.contract import middle_cut
+from aios.errors import EnvironmentProblemError
 
 WARDEN = Path(__file__).with_name("warden.py")
 KEPT = 16_384
@@ -55,6 +56,7 @@ async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], l
 
     Its home and temporary folder lie beside `folder` and are thrown away.
     Raises CommandRefusedError when `command[0]` is not in `allow`; a path is never allowed, only a program's name.
+    Raises EnvironmentProblemError when this machine lets us start nothing.
     """
     limits = limits or Limits()
     name = command[0]
@@ -97,16 +99,22 @@ async def _supervised(command: Sequence[str], folder: Path, env: Mapping[str, st
         "file": limits.file,
         "processes": limits.processes,
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-I", "-S", str(WARDEN), _json(budget), *command),
-        cwd=folder,
-        env=dict(env),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-I", "-S", str(WARDEN), _json(budget), *command),
+            cwd=folder,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EnvironmentProblemError(
+            f"this worker cannot start programs: {sys.executable} in {folder}: {error.strerror or error}; its user "
+            "must be allowed to run that interpreter and to enter that folder"
+        ) from error
     output = _Output()
     timed_out = False
     try:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from aios.agents.tools.contract import Answer, Arguments, Effect, Moment, Tool
 from aios.agents.working_copy import WorkingCopy
+from aios.errors import disk_of
 from aios.workspace.globs import matches
 from aios.workspace.paths import UnsafePathError, locate, safe_path
 
@@ -97,7 +98,8 @@ class _Files:
     async def _change(self, path: str, change: Callable[[Path], object], said: str) -> Answer:
         folder = await self._copy.open()
         try:
-            await asyncio.to_thread(lambda: change(locate(folder, path)))
+            with disk_of(folder):  # it may have written half of the file: nothing for the record
+                await asyncio.to_thread(lambda: change(locate(folder, path)))
         except UnsafePathError as error:
             return Answer(str(error), failed=True)
         except OSError as error:
