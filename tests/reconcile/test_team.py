@@ -1,5 +1,7 @@
 """AgentTeam -> Agents -> Workers. `settle` reconciles until quiet and insists that a further round writes nothing."""
 
+from dataclasses import replace
+
 from aios.reconcile.conditions import holds
 from aios.spec.base import Kind, Ref
 from aios.spec.conditions import ConditionType, Reason
@@ -52,6 +54,19 @@ async def test_a_deleted_team_leaves_no_agent_worker_or_queue(laptop: Laptop) ->
     assert await laptop.agents() == []
     assert laptop.workloads.workers == {}
     assert sorted(await laptop.broker.queues()) == ["aios.default.engine"]
+
+
+async def test_a_deleted_team_leaves_its_queues_to_another_installation_that_has_it_too(laptop: Laptop) -> None:
+    async def elsewhere(asked: Ref) -> bool:
+        return asked == TEAM
+
+    laptop.become(replace(laptop.world, elsewhere=elsewhere))
+    await laptop.apply(model(), team(member("a")))
+    await laptop.settle()
+    await laptop.resources.delete(TEAM)
+    await laptop.settle()
+    assert laptop.workloads.workers == {}
+    assert sorted(await laptop.broker.queues()) == ["aios.default.engine", "aios.default.software.a"]
 
 
 async def test_a_missing_model_stalls_the_team_and_its_arrival_heals_it(laptop: Laptop) -> None:

@@ -97,9 +97,9 @@ class Holders:
         """Whether we hold it, alone or with others."""
         return self._me.id in (await self._state(ref)).holders
 
-    async def others(self, ref: Ref) -> Sequence[Holder]:
-        """Who else holds it."""
-        return [holder for identity, holder in (await self._state(ref)).holders.items() if identity != self._me.id]
+    async def elsewhere(self, ref: Ref) -> bool:
+        """Whether another installation holds it."""
+        return bool((await self._state(ref)).holders.keys() - {self._me.id})
 
     def _changes(self, state: _State, said: str, *, again: bool) -> bool:
         mine = state.holders.get(self._me.id)

@@ -36,12 +36,17 @@ async def reconcile_team(world: World, team: AgentTeam, reading: Reading) -> Non
     await _apply(world, team, live)
     current = {ref.name: agent for ref in agents_of(team) if isinstance(agent := await reading.get(ref), Agent)}
     await _publish(world, team, current, _judge(team, current, shared))
+    # Last, for it needs the broker's administration, and nothing that works waits for it.
+    await _remove_queues(world, team.ref, keep=frozenset(queue.name for queue in build_queues(team)))
 
 
 async def forget_team(world: World, ref: Ref) -> None:
-    """The team is gone, its Agents with it: let nobody in for it, and remove its queues."""
+    """The team is gone, its Agents with it: let nobody in for it, and remove its queues, unless another installation
+    on the same services has a team of the same name."""
     if world.access is not None:
         await world.access.remove(ref)
+    if world.elsewhere is not None and await world.elsewhere(ref):
+        return
     await _remove_queues(world, ref, keep=frozenset())
 
 
@@ -54,15 +59,13 @@ async def _apply(world: World, team: AgentTeam, live: Mapping[str, Agent]) -> No
 
 
 async def _ensure_topology(world: World, team: AgentTeam) -> None:
-    queues = build_queues(team)
     if world.broker_admin is not None:
         await world.broker_admin.ensure_queue(engine_queue(team.metadata.namespace))
-        for queue in queues:
+        for queue in build_queues(team):
             await world.broker_admin.ensure_queue(queue.name)
     if world.bucket_admin is not None:
         for bucket in build_buckets(team):
             await world.bucket_admin.ensure_bucket(bucket.name)
-    await _remove_queues(world, team.ref, keep=frozenset(queue.name for queue in queues))
 
 
 async def _remove_queues(world: World, team: Ref, *, keep: frozenset[str]) -> None:

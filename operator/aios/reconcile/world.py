@@ -72,6 +72,8 @@ class World:
     activity: Activity = no_activity
     cleanup: Cleanup | None = None
     declare: Declare | None = None
+    elsewhere: Callable[[Ref], Awaitable[bool]] | None = None
+    """Whether another installation on the same services declares a name, too."""
     services_ready: bool = True
     """Whether journal, broker and object store are there; without them projects wait and say so."""
     activity_seconds: float = 2.0

@@ -102,6 +102,7 @@ class Laptop:
                 bucket_admin=ports.bucket_admin,
                 activity=session_activity(ports.sessions, ledger.read),
                 cleanup=project_cleanup(self._engine, ports.objects, holders.release if holders else None),
+                elsewhere=holders.elsewhere if holders else None,
                 services_ready=True,
             )
         )
@@ -145,15 +146,13 @@ class Laptop:
         for ref in await self.ports.gone():
             if ref.kind is Kind.TEAM:
                 await until_served(partial(self._forget, ref), f"clean up behind {ref}", self.clock)
-            else:
-                await self.release_if_gone(ref)
+            await self.release_if_gone(ref)
         self._buried.set()
 
     async def _forget(self, team: Ref) -> None:
-        holders = self.holders
-        if holders is None or (await holders.ours(team) and not await holders.others(team)):
+        """Unless it was forgotten before: others may have a team of the same name by now."""
+        if self.holders is None or await self.holders.ours(team):
             await self._reconciler.reconcile(team)
-        await self.release_if_gone(team)
 
     async def _watch(self) -> None:
         heard: set[str] = set()

@@ -32,7 +32,8 @@ HEARTBEAT_SECONDS = 15
 """The server gives up a client after two of them in silence."""
 
 # Each refusal and loss is raised to our callers, who say it once; aiormq says it too, as an error, with a trace.
-logging.getLogger("aiormq.connection").setLevel(logging.CRITICAL)
+for _loud in ("aiormq.connection", "aiormq.channel"):
+    logging.getLogger(_loud).setLevel(logging.CRITICAL)
 
 
 class RabbitServer:
