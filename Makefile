@@ -13,7 +13,8 @@ LOCAL := $(VENV)/.installed-local
 UV := $(shell command -v uv 2>/dev/null)
 # Without uv on PATH the virtual environment gets its own: pip takes minutes for what uv does in seconds.
 # Bytecode now, or the first run of everything pays for it.
-INSTALL := $(if $(UV),$(UV),$(BIN)/uv) pip install --quiet --compile-bytecode --python $(BIN)/python
+INSTALL := $(if $(UV),$(UV),$(BIN)/uv) pip install --quiet --compile-bytecode --python $(BIN)/python \
+	--override requirements/unused.in
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +59,7 @@ crds: $(RUNTIME) ## Write crds/ anew from the Python models
 
 # Pins stay as they are unless a bound in pyproject.toml moved; `make lock UPGRADE=1` takes the newest of everything.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --generate-hashes --no-emit-index-url \
-	--universal --python-version 3.11 $(if $(UPGRADE),--upgrade)
+	--override requirements/unused.in --universal --python-version 3.11 $(if $(UPGRADE),--upgrade)
 EXTRAS := --extra memory --extra kubernetes --extra services --extra models
 lock: ## Write requirements/*.txt anew (needs uv; UPGRADE=1 takes the newest versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pipx install uv, or python3 -m pip install uv" >&2; exit 1; }
@@ -85,7 +86,7 @@ else
 endif
 
 # The stamps make a second run a no-op, and a changed lock or pyproject.toml a small install.
-$(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt | $(BIN)/python
+$(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt requirements/unused.in | $(BIN)/python
 	@echo "installing into $(VENV): requirements/runtime.txt"
 	@$(if $(UV),true,$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r requirements/build.txt)
 	@$(INSTALL) -r requirements/build.txt -r requirements/runtime.txt

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from aios.adapters.tls import Trust, check, without_options
+from aios.adapters.tls import Trust, check, with_cafile, without_options
 from aios.errors import EnvironmentProblemError
 from tests.servers.tls import Authorities
 
@@ -79,3 +79,31 @@ def test_a_name_with_blanks_is_percent_encoded() -> None:
 
 def test_other_options_stay() -> None:
     assert without_options("rediss://u:p%2F@h:1/2?protocol=3&cafile=/x") == "rediss://u:p%2F@h:1/2?protocol=3"
+
+
+def test_authorities_are_told_without_what_stands_beside_them(tmp_path: Path, authorities: Authorities) -> None:
+    ours, stranger = (files.authority.read_text() for files in (authorities.ours, authorities.stranger))
+    file = tmp_path / "all.pem"
+    file.write_bytes("# Müller's\n".encode() + f"{ours}{authorities.ours.key.read_text()}\n{stranger}".encode())
+    told = Trust("https", cafile=str(file)).authorities()
+    assert told == ours + stranger
+    file.write_text(told)
+    assert len(Trust("https", cafile=str(file)).context().get_ca_certs()) == 2
+
+
+def test_authorities_that_are_none_are_named(tmp_path: Path, authorities: Authorities) -> None:
+    for file, problem in ((authorities.ours.key, "not a certificate"), (tmp_path / "none.pem", "cannot be read")):
+        with pytest.raises(EnvironmentProblemError, match=f"{file}: {problem}"):
+            Trust("https", cafile=str(file)).authorities()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rediss://u:p%2F@h:1/2?cafile=%2Fx%20y&protocol=3", "rediss://u:p%2F@h:1/2?cafile=/ca.crt&protocol=3"),
+        ("s3+https://k:s@h?prefix=a-&certfile=/c", "s3+https://k:s@h?prefix=a-&certfile=/c"),
+        ("", ""),
+    ],
+)
+def test_only_a_url_that_states_an_authority_has_it_elsewhere(url: str, expected: str) -> None:
+    assert with_cafile(url, "/ca.crt") == expected

@@ -64,6 +64,13 @@ def environment(plane: ControlPlane, namespace: str, agent: str) -> Mapping[str,
     return {**found, "POD_NAME": f"{agent}-0"}
 
 
+def read_secret(plane: ControlPlane, namespace: str, agent: str) -> str:
+    """The name of the Secret that the agent's pods take their services from."""
+    (container,) = deployment(plane, namespace, agent)["spec"]["template"]["spec"]["containers"]
+    (source,) = container["envFrom"]
+    return str(source["secretRef"]["name"])
+
+
 def secret(plane: ControlPlane, namespace: str, name: str) -> Mapping[str, str]:
     """The entries of a Secret; none when there is no such Secret."""
     told = plane.kubectl("get", "secret", name, "-n", namespace, "--ignore-not-found", "-o", "json").stdout

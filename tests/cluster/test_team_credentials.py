@@ -18,7 +18,7 @@ from aios.adapters.s3.address import S3Address
 from aios.errors import ServiceUnavailableError
 from tests.cluster.conftest import OPERATOR_NAMESPACE, OPERATOR_USER
 from tests.cluster.operator_process import OperatorProcess
-from tests.cluster.pods import deployment, environment, secret
+from tests.cluster.pods import deployment, environment, read_secret, secret
 from tests.servers.control_plane import ControlPlane
 from tests.servers.rabbitmq import RabbitProcess, ask
 from tests.servers.waiting import eventually
@@ -38,13 +38,6 @@ def team(
     installed.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE))
     operator.wait_until_ready()
     return services
-
-
-def read_secret(plane: ControlPlane, namespace: str, agent: str = AGENTS[0]) -> str:
-    """The name of the Secret that the agent's pods take their services from."""
-    (container,) = deployment(plane, namespace, agent)["spec"]["template"]["spec"]["containers"]
-    (source,) = container["envFrom"]
-    return str(source["secretRef"]["name"])
 
 
 def is_told(plane: ControlPlane, namespace: str, words: str) -> bool:
@@ -107,7 +100,7 @@ async def test_an_operator_that_starts_again_arrives_at_the_same_passwords(
 async def test_who_deletes_the_key_has_every_password_made_anew(
     team: Mapping[str, str], installed: ControlPlane, namespace: str, operator: OperatorProcess
 ) -> None:
-    before, name = environment(installed, namespace, AGENTS[0]), read_secret(installed, namespace)
+    before, name = environment(installed, namespace, AGENTS[0]), read_secret(installed, namespace, AGENTS[0])
     operator.stop()
     installed.kubectl("delete", "secret", KEY_SECRET, "-n", OPERATOR_NAMESPACE)
     operator.start()
@@ -124,7 +117,7 @@ async def test_who_deletes_the_key_has_every_password_made_anew(
 def test_a_lost_secret_is_made_again(
     team: Mapping[str, str], installed: ControlPlane, namespace: str, operator: OperatorProcess
 ) -> None:
-    before, name = environment(installed, namespace, AGENTS[0]), read_secret(installed, namespace)
+    before, name = environment(installed, namespace, AGENTS[0]), read_secret(installed, namespace, AGENTS[0])
     installed.kubectl("delete", "secret", name, "-n", namespace)
     operator.stop()
     operator.start()
@@ -135,7 +128,7 @@ def test_a_lost_secret_is_made_again(
 def test_a_deleted_team_leaves_nobody_behind(
     team: Mapping[str, str], installed: ControlPlane, namespace: str, rabbitmq: RabbitProcess
 ) -> None:
-    name = read_secret(installed, namespace)
+    name = read_secret(installed, namespace, AGENTS[0])
     installed.kubectl("delete", "agentteam/software", "-n", namespace)
     eventually(lambda: not broker_users(rabbitmq, namespace), what="the broker's user is gone")
     eventually(lambda: not store_users(team["AIOS_OBJECTS_URL"], namespace), what="the store's user is gone")
@@ -197,7 +190,9 @@ def test_without_the_right_to_make_secrets_the_shared_one_must_do_and_the_team_s
         eventually(lambda: is_told(installed, namespace, "specs/install"), what="the team says what is missing")
     operator.stop()
     operator.start()
-    eventually(lambda: read_secret(installed, namespace) != "aios-services", what="the team has its own at last")
+    eventually(
+        lambda: read_secret(installed, namespace, AGENTS[0]) != "aios-services", what="the team has its own at last"
+    )
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Which credentials a team's workers get, whatever the services can and the cluster allows."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +19,7 @@ from aios.spec.team import AgentTeam
 from aios.wiring.services import Services, with_credentials
 from aios.wiring.team_access import ServicesAccess, open_users
 from tests.desired.building import lookup, member, model, ref, team
+from tests.servers.tls import Authorities
 
 SERVICES = Services(
     broker="amqp://admin:admin-broker@broker:5672/v",
@@ -83,10 +84,11 @@ class Installation:
     broker: Users = field(default_factory=Users)
     objects: Users = field(default_factory=Users)
     trouble: Exception | None = None
+    services: Services = SERVICES
 
     def access(self) -> ServicesAccess:
         return ServicesAccess(
-            SERVICES,
+            self.services,
             {"broker": self.broker, "objects": self.objects},
             secrets=self.secrets,
             resources=self.resources,
@@ -161,6 +163,25 @@ async def test_who_makes_no_users_is_shared_and_the_others_are_not(here: Install
     assert urls["AIOS_OBJECTS_URL"] == urls["AIOS_JOURNAL_URL"] == SERVICES.objects
     assert "admin" not in urls["AIOS_BROKER_URL"]
     assert "AIOS_BROKER_ADMIN_URL" not in urls
+
+
+async def test_a_team_is_given_the_authority_with_its_own_user(here: Installation, authorities: Authorities) -> None:
+    trusting = f"amqps://admin:admin@broker:5671/v?cafile={authorities.ours.authority}"
+    here.services = replace(SERVICES, broker=trusting, broker_admin=f"https://admin@broker?cafile={here}")
+    assert await here.access().ensure(team()) == ""
+    (told,) = here.secrets.made.values()
+    password = here.broker.passwords[SOFTWARE]
+    expected = f"amqps://{SOFTWARE.user}:{password}@broker:5671/v?cafile=/var/run/aios/services/ca.crt"
+    assert told["AIOS_BROKER_URL"] == expected
+    assert told["ca.crt"] == authorities.ours.authority.read_text()
+
+
+async def test_an_authority_that_cannot_be_given_is_told(here: Installation, tmp_path: Path) -> None:
+    here.services = replace(SERVICES, sessions=f"rediss://h/0?cafile={tmp_path}/none.pem")
+    said = await here.access().ensure(team())
+    assert "share the Secret aios-services" in said
+    assert "none.pem" in said
+    assert not here.secrets.made
 
 
 async def test_a_cluster_that_allows_no_secrets_leaves_the_shared_one(here: Installation) -> None:

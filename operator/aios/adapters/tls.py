@@ -10,6 +10,7 @@ connects for the first time, so it is started again when they change.
 import re
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from aios.errors import EnvironmentProblemError
@@ -19,6 +20,8 @@ _SCHEMES = {"amqp": "amqps", "http": "https", "redis": "rediss"}
 """With TLS by those without; what stands before a `+`, as in s3+https, says what is spoken over them."""
 _FOREIGN = re.compile(r"[a-z_]*(ssl|verify)[a-z_]*|ca(path|data)")
 """Options of the clients below us, which would weaken or contradict ours."""
+_CERTIFICATE = re.compile(r"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----.+?-----END \1-----", re.DOTALL)
+"""What OpenSSL takes for one: between its lines PEM is ASCII, around them anything may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,18 @@ class Trust:
                 raise _unusable(files, "a certificate with its key (without a passphrase)", error) from error
         return made
 
+    def authorities(self) -> str:
+        """The certificates that `cafile` holds, as PEM, and nothing else: a private key beside them is not told.
+        Raises EnvironmentProblemError naming the file."""
+        try:
+            text = Path(self.cafile).read_text(encoding="ascii", errors="replace")
+        except OSError as error:
+            raise _unusable(f"cafile={self.cafile}", "a certificate", error) from error
+        found = [f"{match.group()}\n" for match in _CERTIFICATE.finditer(text)]
+        if not found:
+            raise EnvironmentProblemError(f"cafile={self.cafile}: not a certificate in PEM form")
+        return "".join(found)
+
     def told(self) -> tuple[str, ...]:
         """For `aios doctor`: a phrase, none without TLS."""
         if not self.encrypted:
@@ -92,6 +107,16 @@ def check(url: str, variable: str) -> None:
             trust.context()
     except EnvironmentProblemError as error:
         raise EnvironmentProblemError(f"{variable}: {error}") from error
+
+
+def with_cafile(url: str, file: str) -> str:
+    """The same, for a process that finds the authorities elsewhere. A URL that states none is as it was."""
+    parts = urlsplit(url)
+    stated = parse_qsl(parts.query, keep_blank_values=True)
+    if "cafile" not in dict(stated):
+        return url
+    moved = [(name, file if name == "cafile" else value) for name, value in stated]
+    return parts._replace(query=urlencode(moved, safe="/")).geturl()
 
 
 def without_options(url: str) -> str:

@@ -19,6 +19,7 @@ from aios.ports.resources import Resources
 from aios.spec.base import Kind, Ref
 from aios.spec.team import AgentTeam
 from aios.wiring.services import Services, variable, with_credentials
+from aios.wiring.worker_trust import with_authority
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class ServicesAccess:
             return _Known(uid, "", f"Its workers share the Secret aios-services of their namespace: {error}.")
 
     async def _urls(self, team: AgentTeam, key: bytes) -> tuple[dict[str, str], list[str]]:
-        """The variables of the team's workers, and what of them is shared against our wish."""
+        """What the Secret of the team's workers says, and what of them is shared against our wish."""
         urls = {field.name: getattr(self._services, field.name) for field in fields(Services)}
         urls.pop(_OPERATORS)
         shared, grantee = [], await self._grantee(team.ref)
@@ -145,7 +146,7 @@ class ServicesAccess:
                 urls[port] = with_credentials(urls[port], user, password)
         if self._services.journal == self._services.objects:
             urls["journal"] = urls["objects"]
-        return {variable(port): url for port, url in urls.items()}, shared
+        return with_authority({variable(port): url for port, url in urls.items()}), shared
 
 
 def open_users(services: Services) -> Mapping[str, ServiceUsers]:

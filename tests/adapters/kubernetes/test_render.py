@@ -85,6 +85,21 @@ def test_a_pod_waits_for_a_secret_of_its_team_and_not_for_a_shared_one() -> None
         assert {"name": "AIOS_BROKER_ADMIN_URL"} in container["env"], "empty, whatever a shared Secret says"
 
 
+def test_a_pod_finds_the_authority_of_its_services_in_the_secret_that_names_them() -> None:
+    teams = replace(SETTINGS, services="aios-services-software-0123456789", services_required=True)
+    for settings in (SETTINGS, teams):
+        (deployment,) = (one for one in render(worker(), settings, OWNER) if one["kind"] == "Deployment")
+        pod = deployment["spec"]["template"]["spec"]
+        (volume,) = (one["secret"] for one in pod["volumes"] if one["name"] == "services")
+        items = [{"key": "ca.crt", "path": "ca.crt"}]
+        assert volume == {"secretName": settings.services, "items": items, "optional": True}
+        (container,) = pod["containers"]
+        assert {"name": "services", "mountPath": "/var/run/aios/services", "readOnly": True} in container[
+            "volumeMounts"
+        ]
+        assert {"name": "ca.crt"} in container["env"], "a large one as a variable would let no program start"
+
+
 def test_a_pod_holds_the_keys_of_its_own_models_and_no_others() -> None:
     claude = model(
         "claude",
@@ -96,7 +111,8 @@ def test_a_pod_holds_the_keys_of_its_own_models_and_no_others() -> None:
     )
     made = build_workers(team(member(models=["claude"]), member("other")), lookup(claude, LOCAL))
     pods = [manifest("Deployment", one)["spec"]["template"]["spec"] for one in made]
-    secrets = [[found["secret"] for found in pod["volumes"] if "secret" in found] for pod in pods]
+    others = {"config", "scratch", "services"}
+    secrets = [[found["secret"] for found in pod["volumes"] if found["name"] not in others] for pod in pods]
     key = {"key": "api-key", "path": "api-key"}
     assert secrets == [[{"secretName": "anthropic.keys", "items": [key], "optional": True}], []]
     mounts = [found["mountPath"] for found in pods[0]["containers"][0]["volumeMounts"]]

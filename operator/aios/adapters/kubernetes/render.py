@@ -20,6 +20,11 @@ CONFIG_FOLDER = "/etc/aios"
 CONFIG_FILE = "worker.json"
 SECRETS_FOLDER = "/var/run/aios/secrets"
 """A folder a Secret, a file a key; where a worker looks for its models' keys."""
+SERVICES_FOLDER = "/var/run/aios/services"
+AUTHORITY = "ca.crt"
+"""Of a Secret that names services: the authority they are trusted by, if it is a private one."""
+AUTHORITY_FILE = f"{SERVICES_FOLDER}/{AUTHORITY}"
+"""What `?cafile=` in that Secret's URLs says."""
 LABEL_SERVICES = f"{GROUP}/services"
 """On a namespace: broker, stores and local models are there, and workers may reach them."""
 _USER = 10001
@@ -39,7 +44,8 @@ class PodSettings:
     scratch: str = "2Gi"
     """Room for working copies, in the pod's own ephemeral storage."""
     services: str = "aios-services"
-    """The Secret in the team's namespace whose keys, AIOS_BROKER_URL and the like, name the services."""
+    """The Secret in the team's namespace whose keys, AIOS_BROKER_URL and the like, name the services, and which may
+    hold the authority they are trusted by."""
     services_required: bool = False
     """Whether pods wait for that Secret instead of starting without."""
 
@@ -182,6 +188,7 @@ def _pod(worker: Worker, settings: PodSettings) -> dict[str, Any]:
         "volumes": [
             {"name": "config", "configMap": {"name": config_map_name(worker)}},
             {"name": "scratch", "emptyDir": {"sizeLimit": settings.scratch}},
+            _services_volume(settings),
             *(
                 {
                     "name": _volume(secret),
@@ -196,6 +203,12 @@ def _pod(worker: Worker, settings: PodSettings) -> dict[str, Any]:
             ),
         ],
     }
+
+
+def _services_volume(settings: PodSettings) -> dict[str, Any]:
+    """The authority that services are trusted by; an empty folder where the Secret states none."""
+    items = [{"key": AUTHORITY, "path": AUTHORITY}]
+    return {"name": "services", "secret": {"secretName": settings.services, "items": items, "optional": True}}
 
 
 def _credentials(config: WorkerConfig) -> Mapping[str, Sequence[str]]:
@@ -225,6 +238,8 @@ def _container(worker: Worker, settings: PodSettings) -> dict[str, Any]:
             {"name": "AIOS_METRICS_ADDRESS", "value": "0.0.0.0"},
             # Empty, which the API server writes so, and wins over a shared Secret: no worker administers the broker.
             {"name": "AIOS_BROKER_ADMIN_URL"},
+            # A name with a dot is a variable, too, and one of more than 128 KiB would let no program start.
+            {"name": AUTHORITY},
         ],
         # Optional: a pod without services is alive, not ready, and says which are missing.
         "envFrom": [{"secretRef": {"name": settings.services, "optional": not settings.services_required}}],
@@ -244,6 +259,7 @@ def _container(worker: Worker, settings: PodSettings) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
             {"name": "scratch", "mountPath": "/tmp"},
+            {"name": "services", "mountPath": SERVICES_FOLDER, "readOnly": True},
             *(
                 {"name": _volume(secret), "mountPath": f"{SECRETS_FOLDER}/{secret}", "readOnly": True}
                 for secret in _credentials(worker.config)
