@@ -26,7 +26,8 @@ ANNOTATION_SOURCE_DIGEST = f"{GROUP}/source-digest"
 ANNOTATION_RETRY = f"{GROUP}/retry"
 """TOKEN or TOKEN=task,task: run failed tasks again; the engine answers each token once."""
 ANNOTATION_TAKE_OVER = f"{GROUP}/take-over"
-"""On a Project, "true": its name is ours although another installation on the same services left it behind."""
+"""On a Project, any value, which works once: its name is ours although another installation on the same services left
+it behind."""
 
 PLAN_TASK = "plan"
 """The task name reserved for the supervisor's plan; users cannot name a task so."""

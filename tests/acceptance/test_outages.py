@@ -79,12 +79,20 @@ def test_a_store_that_does_not_let_us_in_ends_the_process_at_once(tmp_path: Path
     refused(tmp_path, {"AIOS_OBJECTS_URL": with_password(minio, WRONG)}, "AIOS_OBJECTS_URL")
 
 
-@pytest.mark.parametrize("wrong", ["AIOS_BROKER_URL", "AIOS_BROKER_ADMIN_URL"])
-def test_a_broker_that_does_not_let_us_in_ends_the_process_at_once(
-    tmp_path: Path, rabbitmq: RabbitProcess, wrong: str
+def test_a_broker_that_does_not_let_us_in_ends_the_process_at_once(tmp_path: Path, rabbitmq: RabbitProcess) -> None:
+    admin = {"AIOS_BROKER_ADMIN_URL": rabbitmq.admin_url}
+    refused(tmp_path, {**admin, "AIOS_BROKER_URL": with_password(rabbitmq.url, WRONG)}, "AIOS_BROKER_URL")
+
+
+def test_a_brokers_management_that_does_not_let_us_in_is_told_and_holds_nothing_up(
+    tmp_path: Path, rabbitmq: RabbitProcess
 ) -> None:
-    urls = {"AIOS_BROKER_URL": rabbitmq.url, "AIOS_BROKER_ADMIN_URL": rabbitmq.admin_url}
-    refused(tmp_path, {**urls, wrong: with_password(urls[wrong], WRONG)}, wrong)
+    vhost = made_vhost(rabbitmq.url, rabbitmq.admin_url, tmp_path.name)
+    services = {"AIOS_BROKER_URL": vhost, "AIOS_BROKER_ADMIN_URL": with_password(rabbitmq.admin_url, WRONG)}
+    done = aios("up", EXAMPLE, "--once", "-C", ".aios", cwd=tmp_path, env=services)
+    assert done.code == 0, done.out + done.err
+    assert "AIOS_BROKER_ADMIN_URL" in done.err
+    assert WRONG not in done.out + done.err
 
 
 @pytest.fixture

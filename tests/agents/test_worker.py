@@ -1,12 +1,15 @@
 """A worker on the laptop's twins: what it records, what it refuses, and how every kind of attempt ends."""
 
 import asyncio
+import errno
+import os
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -248,6 +251,37 @@ async def test_a_worker_told_to_stop_finishes_what_it_has_in_flight(stage: Stage
     assert (await stage.ended()).outcome is Outcome.SUCCEEDED
 
 
+async def drained_while_it_thinks(stage: Stage, name: str) -> None:
+    """A worker gets one step further at most, is told to stop, and is ended when its time is up."""
+    thinking, stop = asyncio.Event(), asyncio.Event()
+
+    async def think(request: ChatRequest) -> None:
+        if request.labels["turn"] == "1":
+            thinking.set()
+            await asyncio.Event().wait()
+
+    async def told() -> bool:
+        return any(
+            isinstance(event, Claimed) and event.yielded and event.worker == name for event in await stage.events()
+        )
+
+    serving = asyncio.create_task(stage.worker(FakeModel([WRITE, DONE], during=think), name).run(stop))
+    await thinking.wait()
+    stop.set()
+    await stage.until(told)
+    serving.cancel()
+    await asyncio.wait({serving})
+
+
+async def test_workers_that_are_told_to_stop_in_one_long_step_poison_nothing(stage: Stage) -> None:
+    await stage.dispatch()
+    for number in range(POISON_CLAIMS + 1):
+        await drained_while_it_thinks(stage, f"w{number}")
+        await stage.ring()
+    result = await stage.play(FakeModel([WRITE, DONE]), "last")
+    assert (result.outcome, result.files) == (Outcome.SUCCEEDED, ("count.py",))
+
+
 async def test_a_worker_shows_what_it_does(stage: Stage) -> None:
     await stage.dispatch()
     key = worker_session("default", "software-developer", "w1")
@@ -381,6 +415,23 @@ async def test_a_machine_that_starts_no_programs_ends_the_attempt_with_that_reas
     assert "cannot start programs" in result.message
     assert f"{locked}" in result.message
     assert "Permission denied" in result.message
+
+
+async def test_a_machine_that_is_too_busy_to_start_a_program_is_waited_for_and_no_call_is_paid_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refusals = asyncio.create_subprocess_exec, iter(range(3))
+
+    async def busy(*command: str, **how: Any) -> asyncio.subprocess.Process:
+        if next(refusals, None) is not None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return await start(*command, **how)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", busy)
+    await stage.dispatch(TASK.model_copy(update={"check": ("python3", "-c", "pass")}))
+    model = FakeModel([WRITE, DONE])
+    assert (await stage.play(model)).outcome is Outcome.SUCCEEDED
+    assert len(model.asked) == 2
 
 
 async def test_inputs_are_recorded_with_the_rendered_prompt(stage: Stage) -> None:

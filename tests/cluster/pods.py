@@ -54,21 +54,23 @@ def configuration(plane: ControlPlane, namespace: str, agent: str) -> str:
 
 
 def environment(plane: ControlPlane, namespace: str, agent: str) -> Mapping[str, str]:
-    """What the kubelet would give its pods: Secrets first, what is stated wins."""
+    """What the kubelet would give its pods: the last Secret counts, and before it what is stated."""
     container = deployment(plane, namespace, agent)["spec"]["template"]["spec"]["containers"][0]
     found: dict[str, str] = {}
     for source in container["envFrom"]:
         found.update(secret(plane, namespace, source["secretRef"]["name"]))
     # What says neither a value nor where it comes from is empty.
     found.update({one["name"]: one.get("value", "") for one in container["env"] if "valueFrom" not in one})
+    for key in (one["valueFrom"].get("secretKeyRef") for one in container["env"] if "valueFrom" in one):
+        if key is not None and key["key"] in (stated := secret(plane, namespace, key["name"])):
+            found[key["key"]] = stated[key["key"]]
     return {**found, "POD_NAME": f"{agent}-0"}
 
 
 def read_secret(plane: ControlPlane, namespace: str, agent: str) -> str:
-    """The name of the Secret that the agent's pods take their services from."""
+    """The name of the Secret that the agent's pods take their services from before any other."""
     (container,) = deployment(plane, namespace, agent)["spec"]["template"]["spec"]["containers"]
-    (source,) = container["envFrom"]
-    return str(source["secretRef"]["name"])
+    return str(container["envFrom"][0]["secretRef"]["name"])
 
 
 def secret(plane: ControlPlane, namespace: str, name: str) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from aios.adapters.kubernetes.render import AUTHORITY, AUTHORITY_FILE, SERVICES_FOLDER
+from aios.adapters.kubernetes.pod_services import AUTHORITY, AUTHORITY_FILE, SERVICES_FOLDER, TEAM_FOLDER
 from aios.adapters.rabbitmq.connection import RabbitServer
 from aios.adapters.tls import with_cafile
 from tests.cluster.conftest import OPERATOR_NAMESPACE
@@ -23,12 +23,12 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "02-software-team"
 AGENT = "software-architect"
 
 
-def mounted_authority(plane: ControlPlane, namespace: str, name: str) -> Mapping[str, object]:
-    """The volume behind the path where a Deployment's pods look for their services' authority."""
+def mounted_authority(plane: ControlPlane, namespace: str, name: str, folder: str) -> Mapping[str, object]:
+    """The volume behind the folder where a Deployment's pods look for their services' authority."""
     pod = deployment(plane, namespace, name)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert {"name": AUTHORITY} in container["env"], "a file, and no variable"
-    (mount,) = (one for one in container["volumeMounts"] if one["mountPath"] == SERVICES_FOLDER)
+    (mount,) = (one for one in container["volumeMounts"] if one["mountPath"] == folder)
     assert mount["readOnly"]
     (volume,) = (one["secret"] for one in pod["volumes"] if one["name"] == mount["name"])
     return dict(volume)
@@ -43,7 +43,7 @@ def authority_of(secret_name: str) -> Mapping[str, object]:
 def test_operator_and_engine_find_the_authority_in_the_secret_that_names_their_services(
     installed: ControlPlane, name: str
 ) -> None:
-    assert mounted_authority(installed, OPERATOR_NAMESPACE, name) == authority_of("aios-services")
+    assert mounted_authority(installed, OPERATOR_NAMESPACE, name, SERVICES_FOLDER) == authority_of("aios-services")
 
 
 @pytest.fixture
@@ -65,7 +65,9 @@ async def test_a_private_authority_goes_with_the_teams_credentials(
     installed.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE))
     operator.wait_until_ready()
     name = read_secret(installed, namespace, AGENT)
-    assert mounted_authority(installed, namespace, AGENT) == authority_of(name)
+    assert mounted_authority(installed, namespace, AGENT, TEAM_FOLDER) == authority_of(name)
+    shared = mounted_authority(installed, namespace, AGENT, SERVICES_FOLDER)
+    assert shared == authority_of("aios-services"), "apart: whoever made that Secret trusts whom it says"
     told = secret(installed, namespace, name)[AUTHORITY]
     assert told == authorities.ours.authority.read_text()
     url = environment(installed, namespace, AGENT)["AIOS_BROKER_URL"]

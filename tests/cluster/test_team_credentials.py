@@ -204,12 +204,17 @@ def without_users(services: Mapping[str, str], seaweedfs: str) -> Iterator[Mappi
     yield stated
 
 
-def test_a_store_that_makes_no_users_is_shared_and_the_team_says_so(
+def test_the_key_to_a_store_that_makes_no_users_is_the_namespaces_and_never_the_operators(
     without_users: Mapping[str, str], installed: ControlPlane, namespace: str, operator: OperatorProcess
 ) -> None:
     installed.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE))
     operator.wait_until_ready()
     found = environment(installed, namespace, AGENTS[0])
-    assert found["AIOS_OBJECTS_URL"] == without_users["AIOS_OBJECTS_URL"]
+    assert "AIOS_OBJECTS_URL" not in found
     assert found["AIOS_BROKER_URL"] != without_users["AIOS_BROKER_URL"]
+    limited = {"AIOS_OBJECTS_URL": "s3+http://limited:by-iam@store", "AIOS_BROKER_URL": "amqp://nobody@nowhere"}
+    literals = [f"--from-literal={name}={value}" for name, value in limited.items()]
+    installed.kubectl("create", "secret", "generic", "aios-services", "-n", namespace, *literals)
+    after = environment(installed, namespace, AGENTS[0])
+    assert after == {**found, "AIOS_OBJECTS_URL": limited["AIOS_OBJECTS_URL"]}, "the team's own come first"
     eventually(lambda: is_told(installed, namespace, "IAM"), what="the team says whom to ask")

@@ -1,6 +1,7 @@
 """A vector is asked for once; the cache may fail in any way and holds no text."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Never
@@ -98,6 +99,15 @@ async def test_a_place_that_another_text_has_taken_is_not_believed(sessions: Sql
     await sessions.set(place(PUBLIC, digest([inner.name, "two"])), value, ttl=60)
     (vector,) = await embedder.embed(["two"], PUBLIC)
     assert list(vector) == list(inner.vector("two"))
+
+
+@pytest.mark.parametrize("kept", ["AAA", "AAAA", "A\u00e9==", "A-_=", ""])
+async def test_what_no_vector_is_is_asked_for_anew(sessions: SqliteSessions, kept: str) -> None:
+    inner = HashingEmbedder()
+    of = digest([inner.name, "port"])
+    await sessions.set(place(PUBLIC, of), f"{sys.byteorder} {of} {kept}", ttl=60)
+    (vector,) = await CachedEmbedder(inner, sessions).embed(["port"], PUBLIC)
+    assert list(vector) == list(inner.vector("port"))
 
 
 @pytest.mark.parametrize("silent", [False, True])

@@ -10,7 +10,7 @@ from aios.embedded.journal import SqliteJournal
 from aios.errors import FencedError, ServiceUnavailableError
 from aios.models.attempt_log import OUTAGES, AttemptLog
 from aios.ports.journal import Record
-from aios.tasks.attempt_events import CallFinished, Claimed, Ended, Reply, ToolDone, Usage
+from aios.tasks.attempt_events import ATTEMPT_EVENT, CallFinished, Claimed, Ended, Reply, ToolDone, Usage
 from aios.tasks.result import Outcome, TaskResult
 from tests.twins.lost_replies import LostReplyJournal
 
@@ -132,3 +132,58 @@ async def test_a_foreign_record_is_noticed_and_ends_the_claim(journal: SqliteJou
         with pytest.raises(FencedError):
             await mine.append(TOOL)
     assert [event.epoch for event in theirs.events if isinstance(event, Claimed)] == [1, 2]
+
+
+async def test_claims_whose_worker_was_told_to_stop_are_not_fruitless(journal: SqliteJournal) -> None:
+    for round_ in range(4):
+        log = await AttemptLog.open(journal, STREAM)
+        epoch = await log.claim("w")
+        if round_ == 0:
+            await log.append(TOOL)
+        if round_ < 3:
+            await log.yields(epoch, "w")
+    log = await AttemptLog.open(journal, STREAM)
+    assert (log.claims, log.fruitless) == (4, 1)
+    await log.claim("w")
+    assert log.fruitless == 2
+
+
+async def test_being_told_to_stop_is_recorded_beside_the_work_and_loses_none_of_its_records(
+    journal: SqliteJournal,
+) -> None:
+    log = await AttemptLog.open(LostReplyJournal(journal, every=2), STREAM, sleep=at_once)
+    epoch = await log.claim("w")
+    work = [log.append(TOOL) for _ in range(5)]
+    await asyncio.gather(*work[:2], log.yields(epoch, "w"), *work[2:])
+    assert not await log.foreign()
+    assert [event.kind for event in log.events] == await kinds(journal)
+    assert sorted(await kinds(journal), key=str) == ["Claimed", "Claimed", *["ToolDone"] * 5]
+
+
+async def test_nothing_is_recorded_of_a_stop_once_the_attempt_has_ended_or_may_have(journal: SqliteJournal) -> None:
+    away = AwayJournal(journal)
+    log = await AttemptLog.open(away, STREAM, sleep=at_once)
+    epoch = await log.claim("w")
+    away.away = OUTAGES + 1
+    with pytest.raises(ServiceUnavailableError):
+        await log.append(ENDED)
+    await log.yields(epoch, "w")
+    assert await kinds(journal) == ["Claimed"]
+    await log.append(ENDED)
+    await log.yields(epoch, "w")
+    assert await kinds(journal) == ["Claimed", "Ended"]
+
+
+async def test_who_is_fenced_records_nothing_of_a_stop(journal: SqliteJournal) -> None:
+    log = await AttemptLog.open(journal, STREAM)
+    epoch = await log.claim("w")
+    await (await AttemptLog.open(journal, STREAM)).claim("v")
+    with pytest.raises(FencedError):
+        await log.yields(epoch, "w")
+    assert await kinds(journal) == ["Claimed", "Claimed"]
+
+
+def test_readers_that_know_of_no_such_stop_read_a_claim() -> None:
+    told = Claimed(epoch=1, worker="w", yielded=True).model_dump(mode="json", by_alias=True)
+    assert told == {"kind": "Claimed", "epoch": 1, "worker": "w", "yielded": True}
+    assert ATTEMPT_EVENT.validate_python({**told, "later": "field"}) == Claimed(epoch=1, worker="w", yielded=True)

@@ -129,6 +129,18 @@ def test_whatever_else_the_answer_may_depend_on_counts() -> None:
     assert len(keys) == 5
 
 
+def test_ids_of_tool_calls_do_not_count_but_which_answer_is_to_which_call_does() -> None:
+    def asked(first: str, second: str, *answers: str) -> str:
+        calls = (ToolCall(id=first, name="read", args={"path": "a"}), ToolCall(id=second, name="read"))
+        told = (ChatMessage(Role.TOOL, f"text {number}", call_id=of) for number, of in enumerate(answers))
+        request = replace(ASK, messages=(*ASK.messages, ChatMessage(Role.ASSISTANT, "", calls), *told))
+        return question("strong", CLOUD, request, INTERNAL, told_time="").key
+
+    same = {asked("toolu_1", "toolu_2", "toolu_1", "toolu_2"), asked("call-0-0", "call-0-1", "call-0-0", "call-0-1")}
+    assert len(same) == 1
+    assert asked("toolu_1", "toolu_2", "toolu_2", "toolu_1") not in same
+
+
 async def test_what_failed_is_not_kept(journal: SqliteJournal, sessions: SqliteSessions) -> None:
     gate, _ = await opened(journal, Scribe([ModelCallError("no", transient=False)]), cache(sessions))
     with pytest.raises(ModelCallError):

@@ -14,7 +14,7 @@ from aios.naming import attempt_lease, attempt_stream, engine_queue, message_id,
 from aios.ports.broker import Message
 from aios.ports.clock import SystemClock
 from aios.ports.journal import Record
-from aios.projects.desk import EnginePorts
+from aios.projects.desk import EnginePorts, Neighbours
 from aios.projects.engine import Engine
 from aios.spec.base import Ref
 from aios.spec.project import Project, ProjectSpec, RunStatus
@@ -67,8 +67,10 @@ class Laptop:
         meta = stored.metadata.model_copy(update={"annotations": {name: value}})
         await self.resources.apply(stored.model_copy(update={"metadata": meta}))
 
-    def start_engine(self, name: str = "engine-1", **more: int | float) -> tuple[Engine, asyncio.Task[None]]:
-        engine = Engine(self.ports, name=name, **more)  # type: ignore[arg-type]  # numbers by name
+    def start_engine(
+        self, name: str = "engine-1", *, neighbours: Neighbours | None = None, **more: int | float
+    ) -> tuple[Engine, asyncio.Task[None]]:
+        engine = Engine(self.ports, name=name, neighbours=neighbours, **more)  # type: ignore[arg-type]  # numbers by name
         return engine, self._start(engine.run())
 
     def start_workers(self, answer: Answer = succeed, *, delay: float = 0.0, ring: bool = True) -> None:

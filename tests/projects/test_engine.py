@@ -512,8 +512,29 @@ async def test_a_doorbell_that_died_becomes_a_record_of_its_run_and_its_task_is_
     assert [(event.task, event.attempt, event.queue) for event in died] == [("a", 1, queue)]
 
 
-async def nobodys(_ref: Ref) -> bool:
-    return False
+class Strangers:
+    """Others declare everything."""
+
+    async def ours(self, _ref: Ref) -> bool:
+        return False
+
+    async def elsewhere(self, _ref: Ref) -> bool:
+        return True
+
+
+async def test_a_run_that_others_declare_too_goes_on_when_its_project_is_deleted_here(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine(neighbours=Strangers())
+    ref = await laptop.apply(build_project("shared", task("a")))
+    run = (await laptop.project(ref)).run_id
+
+    async def it_is_dispatched() -> bool:
+        return bool(attempts_of(list(await laptop.events(run))))
+
+    await eventually(it_is_dispatched)
+    await laptop.resources.delete(ref)
+    await asyncio.sleep(0.5)
+    assert not await was_cancelled(laptop, run)
 
 
 async def test_runs_of_projects_that_others_keep_are_left_alone_where_the_journal_is_shared(
@@ -529,7 +550,9 @@ async def test_runs_of_projects_that_others_keep_are_left_alone_where_the_journa
     await eventually(it_is_dispatched)
     (tmp_path / "other").mkdir()
     others = SqliteResources(tmp_path / "other" / "resources.db")
-    stranger = Engine(replace(laptop.ports, resources=others), name="stranger", sweep_seconds=0.05, ours=nobodys)
+    stranger = Engine(
+        replace(laptop.ports, resources=others), name="stranger", sweep_seconds=0.05, neighbours=Strangers()
+    )
     driving = asyncio.create_task(stranger.run())
     await asyncio.sleep(0.5)
     driving.cancel()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aios.embedded.journal import SqliteJournal
-from aios.errors import HeldElsewhereError
+from aios.errors import HeldElsewhereError, ServiceUnavailableError
 from aios.naming import declared_stream
 from aios.projects.holders import KEPT_RECORDS, Holders, Installation
 from aios.spec.base import Kind, Ref
@@ -76,18 +76,54 @@ async def test_one_of_two_may_not_change_what_both_mean(here: Holders, there: Ho
 
 async def test_taking_over_ends_the_hold_of_all_others(here: Holders, there: Holders) -> None:
     await here.declare({TEAM: "1"}, known={})
-    await there.declare({TEAM: "2"}, known={}, take_over=True)
+    await there.declare({TEAM: "2"}, known={}, take_over="now")
     assert not await here.ours(TEAM)
     with pytest.raises(HeldElsewhereError, match="there:/two"):
         await here.declare({}, known={TEAM: "1"})
 
 
-async def test_release_tells_who_still_holds_it(here: Holders, there: Holders) -> None:
+async def test_a_value_takes_over_once(here: Holders, there: Holders) -> None:
+    await here.declare({TEAM: "1"}, known={})
+    await there.declare({TEAM: "2"}, known={}, take_over="now")
+    await here.declare({TEAM: "1"}, known={}, take_over="later")
+    with pytest.raises(HeldElsewhereError, match="here:/one"):
+        await there.declare({TEAM: "2"}, known={}, take_over="now")
+
+
+async def test_what_is_taken_over_is_what_is_wanted_and_nothing_beside_it(here: Holders, there: Holders) -> None:
+    await here.declare({TEAM: "1", PROJECT: "1"}, known={})
+    with pytest.raises(HeldElsewhereError, match="Project/default/word-count"):
+        await there.declare({TEAM: "2"}, known={PROJECT: "2"}, take_over="now")
+    assert await here.ours(TEAM)
+    await there.declare({}, known={PROJECT: "2"}, take_over="now")
+    assert not await here.ours(PROJECT)
+
+
+async def test_a_removal_is_for_the_last_who_declares_it(here: Holders, there: Holders) -> None:
     for holders in (here, there):
         await holders.declare({PROJECT: "1"}, known={})
-    assert [holder.installation.where for holder in await here.release(PROJECT)] == ["there:/two"]
-    assert [holder.installation.where for holder in await here.release(PROJECT)] == ["there:/two"]
-    assert await there.release(PROJECT) == []
+    assert [holder.installation.where for holder in await here.begin_removal(PROJECT)] == ["there:/two"]
+    assert not await here.ours(PROJECT)
+    assert await there.begin_removal(PROJECT) == ()
+
+
+async def test_during_a_removal_others_wait_for_the_name(here: Holders, there: Holders) -> None:
+    await here.declare({PROJECT: "1"}, known={})
+    assert await here.begin_removal(PROJECT) == ()
+    with pytest.raises(ServiceUnavailableError, match="here:/one, removes what it had"):
+        await there.declare({PROJECT: "1"}, known={})
+    await here.release(PROJECT)
+    await there.declare({PROJECT: "1"}, known={})
+
+
+async def test_a_compacted_stream_keeps_removals_and_what_took_over(here: Holders, there: Holders) -> None:
+    await there.declare({PROJECT: "0"}, known={}, take_over="now")
+    await here.declare({PROJECT: "0"}, known={}, take_over="then")
+    for said in range(KEPT_RECORDS + 3):
+        await here.declare({PROJECT: str(said)}, known={})
+    await here.begin_removal(PROJECT)
+    with pytest.raises(ServiceUnavailableError):
+        await there.declare({PROJECT: "other"}, known={}, take_over="now")
 
 
 async def test_of_two_at_once_one_is_refused(here: Holders, there: Holders) -> None:

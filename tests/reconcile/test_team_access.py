@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from aios.errors import ServiceUnavailableError
+from aios.reconcile.team import DRAIN_SECONDS
 from aios.spec.base import Kind, Ref
 from aios.spec.conditions import Reason
 from aios.spec.team import AgentTeam
@@ -23,6 +24,7 @@ class Access:
     is_away: bool = False
     given: list[tuple[str, int]] = field(default_factory=list)
     removed: list[Ref] = field(default_factory=list)
+    is_worked_for: bool = False
 
     async def ensure(self, team: AgentTeam) -> str:
         if self.is_away:
@@ -30,8 +32,9 @@ class Access:
         self.given.append((team.metadata.name, len(await self.laptop.agents())))
         return self.shared
 
-    async def remove(self, team: Ref) -> None:
+    async def remove(self, team: Ref) -> bool:
         self.removed.append(team)
+        return not self.is_worked_for
 
 
 @pytest.fixture
@@ -63,6 +66,13 @@ async def test_nobody_is_let_in_for_a_deleted_team(laptop: Laptop, access: Acces
     await laptop.resources.delete(TEAM)
     await laptop.settle()
     assert set(access.removed) == {TEAM}
+
+
+async def test_a_deleted_team_is_looked_after_until_its_last_worker_has_ended(laptop: Laptop, access: Access) -> None:
+    access.is_worked_for = True
+    assert await laptop.reconciler.reconcile(TEAM) == DRAIN_SECONDS
+    access.is_worked_for = False
+    assert await laptop.reconciler.reconcile(TEAM) is None
 
 
 async def test_what_is_shared_is_said_in_the_status_and_told_once(laptop: Laptop, access: Access) -> None:

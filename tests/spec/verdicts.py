@@ -186,6 +186,8 @@ INVALID = (
     claude("a vendor's host that is said to be Local", endpoint="https://api.anthropic.com", locality="Local"),
     claude("a vendor's host in capitals that is said to be Local", endpoint="https://API.Anthropic.com.:443/v1",
            locality="Local"),
+    claude("a vendor of embeddings that is said to be Local", provider="OpenAICompatible",
+           endpoint="https://api-atlas.nomic.ai/v1", locality="Local"),
     claude("a host whose dots only a client reads as dots", provider="OpenAICompatible",
            endpoint="https://api.openai\u3002com", locality="Local"),
     claude("a host with escapes", endpoint="https://api%2Eanthropic.example"),

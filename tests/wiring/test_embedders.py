@@ -66,6 +66,16 @@ def test_the_key_and_the_least_likeness_are_read_and_the_key_is_not_shown() -> N
         "openai+https://bedrock.eu-west-1.amazonaws.com/v1/titan",
         "ollama+http://127.0.0.1:11434/big-cloud",
         "ollama+http://127.0.0.1:11434/big:Cloud",
+        "openai+https://api.cohere.com/compatibility/v1/embed-v4.0",
+        "openai+https://api.voyageai.com/v1/voyage-3",
+        "openai+https://api.jina.ai/v1/jina-embeddings-v3",
+        "openai+https://api-atlas.nomic.ai/v1/nomic-embed-text-v1.5",
+        "openai+https://api.mixedbread.com/v1/mxbai-embed-large-v1",
+        "openai+https://router.huggingface.co/hf-inference/v1/BAAI/bge-m3",
+        "openai+https://integrate.api.nvidia.com/v1/nvidia/nv-embed-v1",
+        "openai+https://api.deepinfra.com/v1/openai/v1/bge",
+        "openai+https://dashscope.aliyuncs.com/compatible-mode/v1/text-embedding-v4",
+        "openai+https://api.cohere.com/v1/embed-v4.0?mine=yes",
     ],
 )
 def test_somebody_elses_cloud_is_refused_before_anything_is_sent(url: str) -> None:
@@ -73,6 +83,16 @@ def test_somebody_elses_cloud_is_refused_before_anything_is_sent(url: str) -> No
         read_url(url)
     with pytest.raises(EnvironmentProblemError, match="do not leave"):
         Services.from_settings(Settings(embeddings_url=SecretStr(url)))
+
+
+@pytest.mark.parametrize("host", ["api.newvendor.example", "8.8.8.8", "134744072"])
+def test_a_host_that_anybody_may_have_is_refused_until_it_is_said_to_be_yours(host: str) -> None:
+    url = f"openai+https://:hunter2@{host}/v1/bge"
+    with pytest.raises(EnvironmentProblemError, match=rf"AIOS_EMBEDDINGS_URL: .*{host} .*mine=yes") as refused:
+        Services.from_settings(Settings(embeddings_url=SecretStr(url)))
+    assert "hunter2" not in str(refused.value)
+    said = Services.from_settings(Settings(embeddings_url=SecretStr(f"{url}?least=0.6&mine=yes")))
+    assert read_url(said.embeddings).spec.host == host
 
 
 @pytest.mark.parametrize(
@@ -84,6 +104,8 @@ def test_somebody_elses_cloud_is_refused_before_anything_is_sent(url: str) -> No
         "ollama+http://127.0.0.1/nomic?least=much",
         "ollama+http://127.0.0.1/nomic?least=1",
         "ollama+http://127.0.0.1/nomic?model=hunter2",
+        "ollama+http://127.0.0.1/nomic?mine=perhaps",
+        "ollama+http://127.0.0.1/nomic?mine=yes&mine=no",
         "ollama+http://[::1/hunter2",
     ],
 )

@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from aios.errors import CredentialsRefusedError, EnvironmentProblemError, NotFoundError, ServiceUnavailableError
+from aios.errors import (
+    CredentialsRefusedError,
+    EnvironmentProblemError,
+    NotFoundError,
+    ServiceUnavailableError,
+    TlsRefusedError,
+)
 from aios.wiring.instrument import as_they_are
 from aios.wiring.outages import FORGOTTEN_SECONDS, Outages
 from aios.wiring.services import Services
@@ -20,6 +26,7 @@ class Shaky:
     up = True
     managed = True
     error: Exception = ServiceUnavailableError(AWAY)
+    refusal: Exception = ServiceUnavailableError("the management does not answer")
 
     def __init__(self) -> None:
         self.frozen = asyncio.Event()
@@ -33,7 +40,13 @@ class Shaky:
 
     async def queues(self) -> None:
         if not self.managed:
-            raise ServiceUnavailableError("the management does not answer")
+            raise self.refusal
+
+    async def delete_queue(self) -> None:
+        await self.queues()
+
+    async def ensure_queue(self) -> None:
+        await self.queues()
 
 
 class Told:
@@ -177,6 +190,30 @@ async def test_a_memory_that_does_not_let_us_in_ends_nothing() -> None:
     assert await failing(port)
     assert await outages.admitted(asyncio.sleep(SILENT, "went on")) == "went on"
     assert told == ["refuses the API key"]
+
+
+@pytest.mark.parametrize("refusal", [CredentialsRefusedError("no management"), TlsRefusedError("no management")])
+async def test_a_management_that_does_not_let_us_in_ends_nothing(refusal: Exception) -> None:
+    told, inner = list[str](), Shaky()
+    outages = Outages(told.append)
+    admin = outages.instrument(as_they_are)("broker_admin", inner)
+    inner.managed, inner.refusal = False, refusal
+    for call in (admin.queues, admin.delete_queue):
+        with pytest.raises(ServiceUnavailableError):
+            await call()
+    assert await outages.admitted(asyncio.sleep(SILENT, "went on")) == "went on"
+    assert told == ["no management"]
+
+
+async def test_a_broker_that_does_not_let_us_in_ends_the_process_when_a_queue_is_needed() -> None:
+    inner = Shaky()
+    outages = Outages(lambda line: None)
+    admin = outages.instrument(as_they_are)("broker_admin", inner)
+    inner.managed, inner.refusal = False, CredentialsRefusedError("refuses the password")
+    with pytest.raises(ServiceUnavailableError):
+        await admin.ensure_queue()
+    with pytest.raises(EnvironmentProblemError, match="refuses the password"):
+        await outages.admitted(asyncio.sleep(10))
 
 
 async def test_credentials_that_were_never_taken_end_the_process_and_renewed_ones_do_not() -> None:

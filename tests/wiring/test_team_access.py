@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +15,7 @@ from aios.embedded.resources import SqliteResources
 from aios.errors import EnvironmentProblemError, ServiceUnavailableError
 from aios.naming import digest
 from aios.ports.access import Grantee, NoUsersError
-from aios.spec.base import Kind
+from aios.spec.base import Kind, Ref
 from aios.spec.team import AgentTeam
 from aios.wiring.services import Services, with_credentials
 from aios.wiring.team_access import ServicesAccess, open_users
@@ -29,7 +30,14 @@ SERVICES = Services(
     sessions="redis://sessions:6379/0",
     knowledge="http://:admin-knowledge@memory:6333",
 )
-SOFTWARE = Grantee("default", "software", digest("uid-of-the-cluster")[:8])
+OURS = digest("uid-of-the-cluster")[:8]
+
+
+def grantee(of: AgentTeam) -> Grantee:
+    return Grantee("default", of.metadata.name, OURS + digest(of.metadata.uid)[:8])
+
+
+SOFTWARE = grantee(team())
 
 
 @dataclass
@@ -85,6 +93,8 @@ class Installation:
     objects: Users = field(default_factory=Users)
     trouble: Exception | None = None
     services: Services = SERVICES
+    workers: list[datetime] = field(default_factory=list)
+    """When each was made."""
 
     def access(self) -> ServicesAccess:
         return ServicesAccess(
@@ -93,7 +103,11 @@ class Installation:
             secrets=self.secrets,
             resources=self.resources,
             identity=self.identity,
+            has_workers=self.has_workers,
         )
+
+    async def has_workers(self, _: Ref, before: datetime | None) -> bool:
+        return any(before is None or made < before for made in self.workers)
 
     async def identity(self) -> str:
         if self.trouble is not None:
@@ -118,7 +132,6 @@ async def test_everything_that_knows_users_gets_one_of_the_teams(here: Installat
         "AIOS_JOURNAL_URL": objects,
         "AIOS_SESSIONS_URL": SERVICES.sessions,
         "AIOS_KNOWLEDGE_URL": SERVICES.knowledge,
-        "AIOS_EMBEDDINGS_URL": "",
     }
 
 
@@ -128,7 +141,7 @@ async def test_no_password_serves_twice(here: Installation) -> None:
     found = {here.broker.passwords[SOFTWARE], here.objects.passwords[SOFTWARE]}
     for other in (team(name="other"), team(uid="made-again")):
         await access.ensure(other)
-        found |= {*here.broker.passwords.values(), *here.objects.passwords.values()}
+    found |= {*here.broker.passwords.values(), *here.objects.passwords.values()}
     here.secrets.secret_key = b"another-key-of-another-installation"
     access.forget_all()
     await access.ensure(team())
@@ -154,15 +167,34 @@ async def test_what_was_given_is_given_once_until_it_is_doubted(here: Installati
     assert here.broker.granted == 2
 
 
-async def test_who_makes_no_users_is_shared_and_the_others_are_not(here: Installation) -> None:
+async def test_nobody_is_given_the_operators_key_to_a_service_that_makes_no_users(here: Installation) -> None:
     here.objects.trouble = NoUsersError("the store makes none")
     said = await here.access().ensure(team())
-    assert "AIOS_OBJECTS_URL" in said
+    assert "need AIOS_OBJECTS_URL in the Secret aios-services of their namespace" in said
     assert "the store makes none" in said
     (urls,) = here.secrets.made.values()
-    assert urls["AIOS_OBJECTS_URL"] == urls["AIOS_JOURNAL_URL"] == SERVICES.objects
+    assert urls.keys() == {"AIOS_BROKER_URL", "AIOS_SESSIONS_URL", "AIOS_KNOWLEDGE_URL"}
     assert "admin" not in urls["AIOS_BROKER_URL"]
-    assert "AIOS_BROKER_ADMIN_URL" not in urls
+
+
+async def test_what_the_operator_does_not_state_hides_nothing_that_the_namespace_states(here: Installation) -> None:
+    here.services = replace(SERVICES, knowledge="")
+    await here.access().ensure(team())
+    (urls,) = here.secrets.made.values()
+    assert all(urls.values())
+    assert not {"AIOS_KNOWLEDGE_URL", "AIOS_EMBEDDINGS_URL"} & urls.keys()
+
+
+async def test_a_certificate_of_the_operators_stands_in_nobodys_way_where_its_url_is_not_given(
+    here: Installation, authorities: Authorities
+) -> None:
+    ours = authorities.ours
+    url = f"s3+https://admin:admin@store:9000?certfile={ours.certificate}&keyfile={ours.key}"
+    here.services = replace(SERVICES, objects=url, journal=url)
+    here.objects.trouble = NoUsersError("the store makes none")
+    await here.access().ensure(team())
+    (urls,) = here.secrets.made.values()
+    assert "AIOS_BROKER_URL" in urls
 
 
 async def test_a_team_is_given_the_authority_with_its_own_user(here: Installation, authorities: Authorities) -> None:
@@ -171,7 +203,7 @@ async def test_a_team_is_given_the_authority_with_its_own_user(here: Installatio
     assert await here.access().ensure(team()) == ""
     (told,) = here.secrets.made.values()
     password = here.broker.passwords[SOFTWARE]
-    expected = f"amqps://{SOFTWARE.user}:{password}@broker:5671/v?cafile=/var/run/aios/services/ca.crt"
+    expected = f"amqps://{SOFTWARE.user}:{password}@broker:5671/v?cafile=/var/run/aios/team/ca.crt"
     assert told["AIOS_BROKER_URL"] == expected
     assert told["ca.crt"] == authorities.ours.authority.read_text()
 
@@ -212,13 +244,50 @@ async def test_pods_learn_their_secret_from_whoever_asks_first(here: Installatio
     assert isinstance(found, AgentTeam)
     await access.ensure(found)
     assert list(here.secrets.made) == ["software-0"]
-    await access.remove(found.ref)
+
+
+async def test_nobody_is_let_in_for_a_team_that_is_gone(here: Installation) -> None:
+    access = here.access()
+    for one in (team(), team(name="other")):
+        await access.ensure(one)
+    assert await access.remove(team().ref)
+    assert set(here.broker.passwords) == set(here.objects.passwords) == {grantee(team(name="other"))}
+
+
+async def test_who_finishes_a_task_of_a_deleted_team_is_let_in_until_it_has_ended(here: Installation) -> None:
+    access, here.workers = here.access(), [datetime.now(UTC)]
+    await access.ensure(team())
+    assert not await access.remove(team().ref)
+    await access.sweep()
+    assert set(here.broker.passwords) == set(here.objects.passwords) == {SOFTWARE}
+    here.workers.clear()
+    assert await access.remove(team().ref)
     assert here.broker.passwords == here.objects.passwords == {}
+
+
+async def test_a_team_that_is_made_again_takes_nothing_from_who_works_for_its_earlier_life(here: Installation) -> None:
+    access, now = here.access(), datetime.now(UTC)
+    await access.ensure(team())
+    before = here.broker.passwords[SOFTWARE]
+    again = team(uid="made-again")
+    again = again.model_copy(update={"metadata": again.metadata.model_copy(update={"creation_timestamp": now})})
+    await here.resources.apply(again)
+    stored = await here.resources.get(again.ref)
+    assert isinstance(stored, AgentTeam)
+    made = stored.metadata.creation_timestamp
+    assert made is not None
+    await access.ensure(stored)
+    here.workers = [made - timedelta(minutes=1), made + timedelta(minutes=1)]
+    await access.sweep()
+    assert here.broker.passwords[SOFTWARE] == before
+    here.workers.pop(0)
+    await access.sweep()
+    assert set(here.broker.passwords) == set(here.objects.passwords) == {grantee(stored)}
 
 
 async def test_removing_what_was_never_made_is_no_trouble(here: Installation) -> None:
     here.objects.trouble = NoUsersError("the store makes none")
-    await here.access().remove(ref(Kind.TEAM, "software"))
+    assert await here.access().remove(ref(Kind.TEAM, "software"))
 
 
 async def test_who_may_not_be_told_apart_has_nothing_of_its_own(here: Installation) -> None:
@@ -232,16 +301,18 @@ async def test_who_may_not_be_told_apart_has_nothing_of_its_own(here: Installati
 async def test_whoever_was_deleted_unseen_is_swept_and_nobody_else(here: Installation) -> None:
     namesake = Grantee("default", "gone", "there")
     access = here.access()
-    for one in (team(), team(name="gone")):
-        await access.ensure(one)
     await here.resources.apply(team())
+    stays = await here.resources.get(team().ref)
+    assert isinstance(stays, AgentTeam)
+    for one in (stays, team(name="gone")):
+        await access.ensure(one)
     here.broker.passwords[namesake] = "of another installation"
     here.objects.trouble = ServiceUnavailableError("away")
     await here.access().sweep()
-    assert set(here.broker.passwords) == {SOFTWARE, namesake}
+    assert set(here.broker.passwords) == {grantee(stays), namesake}
     here.objects.trouble = None
     await here.access().sweep()
-    assert set(here.objects.passwords) == {SOFTWARE}
+    assert set(here.objects.passwords) == {grantee(stays)}
 
 
 def test_a_journal_elsewhere_has_users_of_its_own() -> None:

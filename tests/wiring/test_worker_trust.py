@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aios.adapters.kubernetes.render import AUTHORITY_FILE
+from aios.adapters.kubernetes.pod_services import AUTHORITY_FILE
 from aios.errors import EnvironmentProblemError
 from aios.wiring.worker_trust import with_authority
 from tests.servers.tls import Authorities

@@ -1,4 +1,5 @@
-"""Vigil: what runs beside an attempt's work. It renews the lease, and it ends the work when the claim is over.
+"""Vigil: what runs beside an attempt's work. It renews the lease, ends the work when the claim is over, and records
+that the worker was told to stop.
 
 The lease is a courtesy that keeps the engine from ringing again; the watch is what makes a cancel quick. Neither is
 needed for safety: a claimant that misses both is refused at its next append.
@@ -11,13 +12,16 @@ from collections.abc import AsyncIterator
 
 from aios.agents.timings import Timings
 from aios.cancellation import cancelled, heed_cancellation
-from aios.errors import ServiceUnavailableError
+from aios.errors import AiosError, ServiceUnavailableError
 from aios.models.attempt_log import AttemptLog
 from aios.ports.clock import Clock
 from aios.ports.journal import Journal
 from aios.ports.leases import Leases
 
 logger = logging.getLogger(__name__)
+
+SAY_SECONDS = 2.0
+"""The work's own records wait behind this one for so long at most."""
 
 
 @contextlib.asynccontextmanager
@@ -41,6 +45,26 @@ async def _renew(leases: Leases, name: str, holder: str, *, timings: Timings, cl
         with contextlib.suppress(ServiceUnavailableError):
             await leases.acquire(name, holder, ttl=timings.lease_ttl)
         heed_cancellation()
+
+
+@contextlib.asynccontextmanager
+async def yielding(stop: asyncio.Event, log: AttemptLog, epoch: int, worker: str) -> AsyncIterator[None]:
+    """Once `stop` is set meanwhile, record it at once: what is drained is killed in the end, without another word, and
+    such ends must not add up to poison. Best effort, and nothing waits for it."""
+    saying = asyncio.create_task(_say(stop, log, epoch, worker))
+    try:
+        yield
+    finally:
+        await cancelled(saying)
+
+
+async def _say(stop: asyncio.Event, log: AttemptLog, epoch: int, worker: str) -> None:
+    await stop.wait()
+    try:
+        async with asyncio.timeout(SAY_SECONDS):
+            await log.yields(epoch, worker)
+    except (AiosError, TimeoutError) as error:
+        logger.info("%s: not recorded that its worker was told to stop: %s", log.stream, error)
 
 
 async def watched(

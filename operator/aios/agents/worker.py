@@ -19,7 +19,7 @@ from aios.agents.heartbeat import Heartbeat
 from aios.agents.ports import AgentPorts
 from aios.agents.results import result
 from aios.agents.timings import Timings
-from aios.agents.vigil import leased, watched
+from aios.agents.vigil import leased, watched, yielding
 from aios.desired.nouns import WorkerConfig, WorkerModel
 from aios.errors import (
     AiosError,
@@ -134,14 +134,14 @@ class AgentWorker:
             if delivery is None:
                 raise ServiceUnavailableError("the consumer was closed")
             if not isinstance(delivery, bool):
-                await self._serve(delivery)
+                await self._serve(delivery, stop)
 
-    async def _serve(self, delivery: Delivery) -> None:
+    async def _serve(self, delivery: Delivery, stop: asyncio.Event) -> None:
         """See one doorbell through. Only errors of the broker itself pass."""
         try:
             bell = Doorbell.from_body(delivery.message.body)
             with bound(run=bell.run, task=bell.task, attempt=str(bell.attempt)):
-                await self._answer(bell, delivery)
+                await self._answer(bell, delivery, stop)
         except StrayDoorbellError as error:
             logger.warning("dropped a doorbell: %s", error)
             await delivery.ack()
@@ -156,7 +156,7 @@ class AgentWorker:
             logger.exception("the attempt was given up; it will be claimed again")
             await delivery.ack()
 
-    async def _answer(self, bell: Doorbell, delivery: Delivery) -> None:
+    async def _answer(self, bell: Doorbell, delivery: Delivery, stop: asyncio.Event) -> None:
         log = await AttemptLog.open(self._ports.journal, bell.stream, sleep=self._clock.sleep)
         if log.ended is not None:
             await self._ring(bell)
@@ -179,7 +179,7 @@ class AgentWorker:
             else:
                 epoch = await log.claim(self._id)
                 await delivery.ack()
-                await self._work(assignment, log, epoch)
+                await self._work(assignment, log, epoch, stop)
             await self._conclude(bell, log)
 
     def _poisoned(self, log: AttemptLog) -> str:
@@ -189,12 +189,12 @@ class AgentWorker:
             f"the reason in the workers' logs{intended}"
         )
 
-    async def _work(self, assignment: Assignment, log: AttemptLog, epoch: int) -> None:
+    async def _work(self, assignment: Assignment, log: AttemptLog, epoch: int, stop: asyncio.Event) -> None:
         bell = assignment.bell
         logger.info("attempt claimed, epoch %d, model %s", epoch, assignment.model)
         self._heartbeat.show(f"{assignment.project}/{bell.task}")
         try:
-            async with self._folder(log.stream, epoch) as folder:
+            async with self._folder(log.stream, epoch) as folder, yielding(stop, log, epoch, self._id):
                 work = asyncio.create_task(self._attempt(assignment, log, epoch, folder))
                 await watched(work, log, self._ports.journal, timings=self._timings, clock=self._clock)
         finally:

@@ -133,6 +133,8 @@ def _told(event: "AnyAttemptEvent") -> Iterator[str]:
     from aios.tasks import attempt_events as events
 
     match event:
+        case events.Claimed(yielded=True):
+            yield f"{event.worker} was told to stop"
         case events.Claimed():
             yield f"claimed by {event.worker}"
         case events.Inputs():

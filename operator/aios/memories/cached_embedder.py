@@ -100,11 +100,14 @@ def to_value(text_digest: str, vector: "array[float]") -> str:
 
 
 def from_value(text_digest: str, value: str | None) -> Vector | None:
-    """None when another text's vector, or another byte order's, has the place."""
+    """None when another text's vector, or another byte order's, has the place, or what no vector is."""
     order, _, rest = (value or "").partition(" ")
     of, _, encoded = rest.partition(" ")
     if (order, of) != (sys.byteorder, text_digest):
         return None
     vector = array("f")
-    vector.frombytes(base64.b64decode(encoded))
-    return vector
+    try:
+        vector.frombytes(base64.b64decode(encoded, validate=True))
+    except ValueError:
+        return None
+    return vector or None

@@ -30,7 +30,8 @@ DONE = (CallFinished, ToolDone, Checked)
 
 
 class AttemptLog:
-    """What is recorded of an attempt, and the right to add to it. For one task of one event loop at a time."""
+    """What is recorded of an attempt, and the right to add to it. For one task of one event loop at a time; only
+    `yields` may run beside it."""
 
     def __init__(self, journal: Journal, stream: str, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._journal = journal
@@ -39,6 +40,7 @@ class AttemptLog:
         self._unsettled: dict[str, AnyAttemptEvent] = {}
         self._own: set[str] = set()
         self._ids: list[str] = []
+        self._turn = asyncio.Lock()
         self.stream = stream
         self.seq = 0
 
@@ -74,13 +76,15 @@ class AttemptLog:
     @property
     def fruitless(self) -> int:
         """Claims that came to an end with nothing done after the last answer, tool or check on record. Whoever
-        recorded that is the first of them: he died of what comes next, as all did after him."""
+        recorded that is the first of them: he died of what comes next, as all did after him. Who was told to stop
+        is not among them."""
         last = max((at for at, event in enumerate(self._events) if isinstance(event, DONE)), default=0)
         before, since = (
             [event.epoch for event in events if isinstance(event, Claimed)]
             for events in (self._events[:last], self._events[last:])
         )
-        return len({*before[-1:], *since})
+        yielded = {event.epoch for event in self._events if isinstance(event, Claimed) and event.yielded}
+        return len({*before[-1:], *since} - yielded)
 
     @property
     def ended(self) -> Ended | None:
@@ -150,6 +154,13 @@ class AttemptLog:
         way before it is either read back or refused for ever. Raises FencedError when the claim is over."""
         await self.append(Claimed(epoch=epoch, worker=worker))
 
+    async def yields(self, epoch: int, worker: str) -> None:
+        """Record that the claim's worker was told to stop. May run beside the work. No change when the attempt has
+        ended, or may have. Raises as `append`."""
+        async with self._turn:
+            if not any(isinstance(event, Ended) for event in (*self._events, *self._unsettled.values())):
+                await self._append(Claimed(epoch=epoch, worker=worker, yielded=True))
+
     async def confirm(self) -> None:
         """Raises FencedError when anyone else has written: whatever is about to happen outside must not."""
         if await self.foreign():
@@ -161,6 +172,10 @@ class AttemptLog:
         Raises FencedError when anyone else has written since: stop at once. Raises ServiceUnavailableError when the
         journal stays away; the record may or may not be in. A CallFinished waits for the journal until it is cancelled.
         """
+        async with self._turn:
+            await self._append(event)
+
+    async def _append(self, event: AnyAttemptEvent) -> None:
         record = Record(data=event.model_dump(mode="json", by_alias=True))
         self._own.add(record.id)
         self._unsettled[record.id] = event

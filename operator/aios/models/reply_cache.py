@@ -1,16 +1,18 @@
 """ReplyCache: a model's answer to exactly the same request is given again without asking, where the team asks for it.
 
 The same request: the same Model in every field, conversation, tools and task; only the time of day that the agent is
-told may differ. An answer is given for the label it was given for, within the team, and to first attempts alone, for
-what failed once would fail the same way again. It holds what the model said, so it lies where sessions lie and ends
-after the time the team states. Refuses nothing and promises nothing: when it does not answer, the model is asked.
+told and the ids of tool calls, which vendors invent for each answer, may differ. An answer is given for the label it
+was given for, within the team, and to first attempts alone, for what failed once would fail the same way again. It
+holds what the model said, so it lies where sessions lie and ends after the time the team states. Refuses nothing and
+promises nothing: when it does not answer, the model is asked.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -18,7 +20,7 @@ from pydantic import ValidationError
 from aios.errors import AiosError
 from aios.models.cost import spelled
 from aios.naming import digest
-from aios.ports.chat_model import ChatRequest
+from aios.ports.chat_model import ChatMessage, ChatRequest
 from aios.ports.sessions import Sessions
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Privacy
@@ -72,8 +74,22 @@ class ReplyCache:
 def question(model: str, spec: ModelSpec, request: ChatRequest, label: Privacy, *, told_time: str) -> Question:
     """`told_time`: how the request spells the time of day, which does not count."""
     stated = spec.model_dump(mode="json", by_alias=True)
-    said = json.dumps([model, stated, spelled(request), dict(request.labels)], sort_keys=True, ensure_ascii=False)
+    counted = replace(request, messages=tuple(_counted(request.messages)))
+    said = json.dumps([model, stated, spelled(counted), dict(request.labels)], sort_keys=True, ensure_ascii=False)
     return Question(digest(said.replace(told_time, "") if told_time else said), label)
+
+
+def _counted(messages: Iterable[ChatMessage]) -> Iterator[ChatMessage]:
+    """The conversation with its tool calls numbered through, so that which answer is to which call still counts.
+
+    Ids differ within one reply only, so an answer is to a call of the reply before it.
+    """
+    number, last = count(), dict[str, str]()
+    for message in messages:
+        if message.tool_calls:
+            last = {call.id: str(next(number)) for call in message.tool_calls}
+        calls = tuple(call.model_copy(update={"id": last[call.id]}) for call in message.tool_calls)
+        yield replace(message, tool_calls=calls, call_id=last.get(message.call_id, message.call_id))
 
 
 async def _in_time(asked: Awaitable[T]) -> T | None:

@@ -68,6 +68,7 @@ class TeamAccess(Protocol):
         Raises ServiceUnavailableError."""
         ...
 
-    async def remove(self, team: Ref) -> None:
-        """The team is gone: let nobody in for it. Raises ServiceUnavailableError."""
+    async def remove(self, team: Ref) -> bool:
+        """The team is gone: let nobody in for it. False: its workers still finish what they have, and nothing was
+        taken from them; ask again. Raises ServiceUnavailableError."""
         ...

@@ -1,8 +1,8 @@
 """Which run of which project this engine has in hand, and when it takes one over, gives one up or leaves it alone."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from aios.errors import SequenceConflictError
 from aios.naming import queue_name
@@ -21,10 +21,19 @@ from aios.spec.project import Project
 HANDS_OFF_SECONDS = 10.0
 """How long a run that another engine took is left to it before its lease is looked at."""
 
-Ours = Callable[[Ref], Awaitable[bool]]
-"""Whether a project is, or was, declared by us."""
-
 _log = logging.getLogger(__name__)
+
+
+class Neighbours(Protocol):
+    """Other installations on the same journal: a run whose Project is not in our Resources may be theirs."""
+
+    async def ours(self, ref: Ref) -> bool:
+        """Whether we declared the project."""
+        ...
+
+    async def elsewhere(self, ref: Ref) -> bool:
+        """Whether another installation declares it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +51,15 @@ class Desk:
     """The drives of one engine, by project."""
 
     def __init__(
-        self, ports: EnginePorts, world: World, engine: str, *, hands_off_seconds: float = HANDS_OFF_SECONDS
+        self,
+        ports: EnginePorts,
+        world: World,
+        engine: str,
+        *,
+        hands_off_seconds: float = HANDS_OFF_SECONDS,
+        neighbours: Neighbours | None = None,
     ) -> None:
-        self._ports, self._world, self._engine = ports, world, engine
+        self._ports, self._world, self._engine, self._neighbours = ports, world, engine, neighbours
         self._hands_off = hands_off_seconds
         self.drives: dict[Ref, Drive] = {}
         self._fenced: dict[Ref, float] = {}
@@ -75,6 +90,10 @@ class Desk:
         if drive and drive.state.ended and (gone or project is None or project.run_id != drive.log.run):
             del self.drives[ref]
             drive = None
+        if drive and gone and self._neighbours and await self._neighbours.elsewhere(ref):
+            _log.info("%s was deleted here and goes on elsewhere", ref)
+            del self.drives[ref]
+            return None
         if drive or gone or project is None or not self._free(ref, project):
             return drive
         return await self._open(ref, project)
@@ -105,16 +124,20 @@ class Desk:
             staff = self._world.staff(namespace, team)
         return staff
 
-    async def adopt_orphans(self, namespaces: frozenset[str] | None, ours: Ours | None) -> None:
-        """Take over unfinished runs whose project is gone, so that they can be cancelled; of `ours` only."""
+    async def adopt_orphans(self, namespaces: frozenset[str] | None) -> None:
+        """Take over unfinished runs whose project is gone, so that they can be cancelled; of our own only."""
         known = frozenset((ref.namespace, ref.name) for ref in self._world.projects())
         for namespace in sorted(namespaces) if namespaces is not None else [None]:
             for run in await orphans(self._ports.journal, namespace, known):
                 try:
-                    if ours is None or await ours(_project(run)):
+                    if await self._is_ours_alone(_project(run)):
                         await self._adopt(run)
                 except (SequenceConflictError, ValueError):  # another engine has it, or a newer version wrote it
                     _log.exception("%s has no project and is left alone", run)
+
+    async def _is_ours_alone(self, project: Ref) -> bool:
+        others = self._neighbours
+        return others is None or (await others.ours(project) and not await others.elsewhere(project))
 
     async def _adopt(self, run: str) -> None:
         if await has_ended(self._ports.journal, run):

@@ -21,7 +21,7 @@ from aios.errors import (
 from aios.naming import engine_queue
 from aios.ports.broker import Message
 from aios.projects import dead_letters
-from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts, Ours
+from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts, Neighbours
 from aios.projects.drive import Draft, Drive
 from aios.projects.fairness import fair_shares
 from aios.projects.mirror import build_run_status
@@ -53,15 +53,13 @@ class Engine:
         max_in_flight: int = 100,
         sweep_seconds: float = SWEEP_SECONDS,
         hands_off_seconds: float = HANDS_OFF_SECONDS,
-        ours: Ours | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
-        """`ours`: whether a run whose Project is not in our Resources is one that was deleted; where others, with
-        Resources of their own, use the same journal, it may be theirs. None: all are ours."""
+        """`neighbours`: who else, with Resources of their own, uses the same journal; None: nobody does."""
         self._ports, self._name, self._namespaces = ports, name, namespaces
-        self._ours = ours
         self._max_in_flight, self._sweep_seconds = max_in_flight, sweep_seconds
         self._world = World(ports.resources, namespaces)
-        self._desk = Desk(ports, self._world, name, hands_off_seconds=hands_off_seconds)
+        self._desk = Desk(ports, self._world, name, hands_off_seconds=hands_off_seconds, neighbours=neighbours)
         self._mirror = MirrorWriter(ports.resources)
         self._wake = asyncio.Event()
         self._turn_lock = asyncio.Lock()
@@ -104,7 +102,7 @@ class Engine:
 
     async def _begin(self) -> None:
         await self._world.load()
-        await self._desk.adopt_orphans(self._namespaces, self._ours)
+        await self._desk.adopt_orphans(self._namespaces)
         self._dirty |= {*self._world.projects(), *self._desk.drives}
 
     async def _until_served(self, work: Callable[[], Awaitable[None]], what: str) -> None:

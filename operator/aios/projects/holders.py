@@ -6,12 +6,14 @@ each other; the second is refused. What another installation still declares outl
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from aios.errors import CompactedError, HeldElsewhereError, SequenceConflictError
+from pydantic import BaseModel
+
+from aios.errors import CompactedError, HeldElsewhereError, SequenceConflictError, ServiceUnavailableError
 from aios.naming import ANNOTATION_TAKE_OVER, declared_stream
 from aios.ports.journal import JSON, Journal, Record, Snapshot, Stored
 from aios.spec.base import Kind, Ref
@@ -38,7 +40,7 @@ class Installation:
 
     @classmethod
     def of_cluster(cls, identity: str) -> "Installation":
-        return cls(identity, f"Kubernetes cluster {identity}", f"the annotation {ANNOTATION_TAKE_OVER}=true")
+        return cls(identity, f"Kubernetes cluster {identity}", f"the annotation {ANNOTATION_TAKE_OVER}=NEW-VALUE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,30 @@ class Holder:
     installation: Installation
     digest: str
     since: str
+    removing: bool = False
+    """It was deleted there, and its run and files are being removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     seq: int
     holders: Mapping[str, Holder]
+    used: frozenset[str]
+    """What took over before, as installation/value."""
+
+
+class _KeptHolder(BaseModel):
+    where: str
+    digest: str
+    since: str
+    removing: bool
+
+
+class _Kept(BaseModel):
+    """A snapshot."""
+
+    holders: dict[str, _KeptHolder]
+    used: list[str]
 
 
 class Holders:
@@ -62,36 +82,51 @@ class Holders:
     def __init__(self, journal: Journal, me: Installation) -> None:
         self._journal, self._me = journal, me
 
-    async def declare(self, wanted: Mapping[Ref, str], *, known: Mapping[Ref, str], take_over: bool = False) -> None:
+    async def declare(self, wanted: Mapping[Ref, str], *, known: Mapping[Ref, str], take_over: str = "") -> None:
         """Hold everything in `wanted` (digests of what is said), and `known`: what was said before and is held as
         it was. Nothing is held anew when anything is refused.
 
-        Raises HeldElsewhereError naming the first thing of which another installation says something else;
-        `take_over` ends its hold instead. Raises ServiceUnavailableError; then some may be held already.
+        Raises HeldElsewhereError naming the first thing of which another installation says something else, and
+        ServiceUnavailableError while another one removes what it had by a name, or when the journal is away; then
+        some may be held already. `take_over`, which works once for each thing and value, ends the hold of others on
+        what is wanted, or, where nothing is, on what is known.
         """
         everything = {**known, **wanted}
         states = dict(zip(everything, await asyncio.gather(*map(self._state, everything)), strict=True))
-        changes = {}
+        changes: dict[Ref, str] = {}
+        seized: set[Ref] = set()
         for ref, said in everything.items():
-            changed = self._changes(states[ref], said, again=ref in wanted)
-            if changed and not take_over:
+            if not self._changes(states[ref], said, again=ref in wanted):
+                continue
+            changes[ref] = said
+            if take_over and ref in (wanted or known) and f"{self._me.id}/{take_over}" not in states[ref].used:
+                seized.add(ref)
+            else:
                 self._require_agreement(ref, states[ref], said)
-            if changed:
-                changes[ref] = said
-        await asyncio.gather(*(self._hold(ref, said, states[ref], take_over) for ref, said in changes.items()))
+        holds = (
+            self._hold(ref, said, states[ref], take_over if ref in seized else "") for ref, said in changes.items()
+        )
+        await asyncio.gather(*holds)
 
-    async def release(self, ref: Ref) -> Sequence[Holder]:
-        """Hold it no longer; returns who still does. Raises ServiceUnavailableError."""
+    async def release(self, ref: Ref) -> None:
+        """Hold it no longer. Raises ServiceUnavailableError."""
+        while (state := await self._state(ref)) and self._me.id in state.holders:
+            with contextlib.suppress(SequenceConflictError):
+                await self._append(ref, state, {"released": True})
+
+    async def begin_removal(self, ref: Ref) -> Sequence[Holder]:
+        """Before what stands behind a name is removed: returns who else declares it, and then we hold it no longer and
+        nothing is to be removed. If nobody does, others wait until we `release` it."""
         while True:
             state = await self._state(ref)
             others = [holder for identity, holder in state.holders.items() if identity != self._me.id]
-            if self._me.id not in state.holders:
+            if others:
+                await self.release(ref)
                 return others
-            try:
-                await self._append(ref, state, {"released": True})
-            except SequenceConflictError:
-                continue
-            return others
+            mine = state.holders.get(self._me.id)
+            with contextlib.suppress(SequenceConflictError):
+                await self._append(ref, state, {"digest": mine.digest if mine else "", "removing": True})
+                return ()
 
     async def ours(self, ref: Ref) -> bool:
         """Whether we hold it, alone or with others."""
@@ -106,16 +141,22 @@ class Holders:
         return mine is None or (again and mine.digest != said)
 
     def _require_agreement(self, ref: Ref, state: _State, said: str) -> None:
-        for identity, holder in state.holders.items():
-            if identity != self._me.id and holder.digest != said:
+        for holder in (holder for identity, holder in state.holders.items() if identity != self._me.id):
+            where = holder.installation.where
+            if holder.removing:
+                raise ServiceUnavailableError(
+                    f"{ref}: another installation on the same services, {where}, removes what it had by this name "
+                    f"(since {holder.since}). If that one is gone: {self._me.takes_over}"
+                )
+            if holder.digest != said:
                 raise HeldElsewhereError(
-                    f"{ref}: another installation, {holder.installation.where}, uses the same services (since "
-                    f"{holder.since}) and says something else by this name; nothing of it was applied here. Use "
-                    "another namespace (AIOS_NAMESPACE) or services of your own (?prefix= in AIOS_OBJECTS_URL, another "
-                    f"vhost), or make the two say the same. If that one is gone: {self._me.takes_over}"
+                    f"{ref}: another installation, {where}, uses the same services (since {holder.since}) and says "
+                    "something else by this name; nothing of it was applied here. Use another namespace "
+                    "(AIOS_NAMESPACE) or services of your own (?prefix= in AIOS_OBJECTS_URL, another vhost), or make "
+                    f"the two say the same. If that one is gone: {self._me.takes_over}"
                 )
 
-    async def _hold(self, ref: Ref, said: str, state: _State, take_over: bool) -> None:
+    async def _hold(self, ref: Ref, said: str, state: _State, take_over: str) -> None:
         while True:
             try:
                 await self._append(ref, state, {"digest": said, "takesOver": take_over})
@@ -132,48 +173,52 @@ class Holders:
         seq = await self._journal.append(stream, state.seq, [record])
         if seq >= KEPT_RECORDS and seq % KEPT_RECORDS == 0:
             now = await self._state(ref)
-            await self._journal.compact(Snapshot(stream, now.seq, _spelled(now.holders)))
+            await self._journal.compact(Snapshot(stream, now.seq, _spelled(now)))
 
     async def _state(self, ref: Ref) -> _State:
         stream = declared_stream(ref.namespace, ref.kind, ref.name)
         while True:
             snapshot = await self._journal.snapshot(stream)
-            seq, holders = (snapshot.seq, _read(snapshot.state)) if snapshot else (0, {})
+            before = _read(snapshot) if snapshot else _State(0, {}, frozenset())
             try:
-                records = await self._journal.read(stream, after=seq)
+                return _folded(before, await self._journal.read(stream, after=before.seq))
             except CompactedError:  # since the snapshot was read
                 continue
-            return _State(records[-1].seq if records else seq, _folded(holders, records))
 
 
-def _folded(before: Mapping[str, Holder], records: Sequence[Stored]) -> Mapping[str, Holder]:
-    holders = dict(before)
+def _folded(before: _State, records: Sequence[Stored]) -> _State:
+    holders, used, seq = dict(before.holders), set(before.used), before.seq
     for record in records:
-        identity = str(record.data["installation"])
-        if record.data.get("takesOver"):
+        seq, data, identity = record.seq, record.data, str(record.data["installation"])
+        if data.get("takesOver"):
             holders.clear()
-        if record.data.get("released"):
+            used.add(f"{identity}/{data['takesOver']}")
+        if data.get("released"):
             holders.pop(identity, None)
             continue
-        installation = Installation(identity, str(record.data["where"]))
-        holders[identity] = Holder(installation, str(record.data["digest"]), _day(record.at))
-    return holders
+        installation = Installation(identity, str(data["where"]))
+        since = record.at.isoformat(timespec="minutes")
+        holders[identity] = Holder(installation, str(data["digest"]), since, removing=bool(data.get("removing")))
+    return _State(seq, holders, frozenset(used))
 
 
-def _day(at: datetime) -> str:
-    return at.isoformat(timespec="minutes")
-
-
-def _spelled(holders: Mapping[str, Holder]) -> JSON:
-    return {
-        identity: {"where": holder.installation.where, "digest": holder.digest, "since": holder.since}
-        for identity, holder in holders.items()
+def _spelled(state: _State) -> JSON:
+    holders = {
+        identity: {
+            "where": holder.installation.where,
+            "digest": holder.digest,
+            "since": holder.since,
+            "removing": holder.removing,
+        }
+        for identity, holder in state.holders.items()
     }
+    return {"holders": holders, "used": sorted(state.used)}
 
 
-def _read(state: JSON) -> dict[str, Holder]:
-    return {
-        identity: Holder(Installation(identity, str(said["where"])), str(said["digest"]), str(said["since"]))
-        for identity, said in state.items()
-        if isinstance(said, Mapping)
+def _read(snapshot: Snapshot) -> _State:
+    kept = _Kept.model_validate(snapshot.state)
+    holders = {
+        identity: Holder(Installation(identity, one.where), one.digest, one.since, removing=one.removing)
+        for identity, one in kept.holders.items()
     }
+    return _State(snapshot.seq, holders, frozenset(kept.used))

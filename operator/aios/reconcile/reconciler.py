@@ -24,6 +24,8 @@ from aios.spec.project import Project, ProjectStatus
 from aios.spec.team import AgentTeam, TeamStatus
 
 RECONCILED_KINDS = (Kind.MODEL, Kind.TEAM, Kind.AGENT, Kind.PROJECT)
+LET_GO_SECONDS = 2.0
+"""Between two looks whether what stood behind a name has ended."""
 
 
 class Reconciler:
@@ -71,9 +73,12 @@ class Reconciler:
             case Project() as project:
                 await reconcile_project(world, project, reading)
             case None if ref.kind is Kind.TEAM:
-                await forget_team(world, ref)
+                draining = await forget_team(world, ref)
+                return await _let_go(world, ref) or draining
             case None if ref.kind is Kind.AGENT:
                 await forget_agent(world, ref)
+            case None:
+                return await _let_go(world, ref)
         return None
 
     async def _say_invalid(self, ref: Ref, message: str) -> None:
@@ -89,6 +94,11 @@ class Reconciler:
             for finding in stalled(Reason.INVALID_SPEC, message)
         )
         await self._world.resources.write_status(ref, _bare_status(ref.kind, conditions))
+
+
+async def _let_go(world: World, ref: Ref) -> float | None:
+    """In how many seconds to try again, or None."""
+    return LET_GO_SECONDS if world.let_go and not await world.let_go(ref) else None
 
 
 def _bare_status(kind: Kind, conditions: tuple[Condition, ...]) -> AnyStatus:

@@ -17,6 +17,9 @@ from aios.spec.rules import team_problems
 from aios.spec.team import AgentTeam, TeamStatus
 from aios.spec.vocabulary import AgentPhase
 
+DRAIN_SECONDS = 5.0
+"""Between two looks whether the workers of a deleted team have ended."""
+
 
 async def reconcile_team(world: World, team: AgentTeam, reading: Reading) -> None:
     """Make, change and remove Agents, queues and the bucket; write the status."""
@@ -40,14 +43,14 @@ async def reconcile_team(world: World, team: AgentTeam, reading: Reading) -> Non
     await _remove_queues(world, team.ref, keep=frozenset(queue.name for queue in build_queues(team)))
 
 
-async def forget_team(world: World, ref: Ref) -> None:
+async def forget_team(world: World, ref: Ref) -> float | None:
     """The team is gone, its Agents with it: let nobody in for it, and remove its queues, unless another installation
-    on the same services has a team of the same name."""
-    if world.access is not None:
-        await world.access.remove(ref)
-    if world.elsewhere is not None and await world.elsewhere(ref):
-        return
-    await _remove_queues(world, ref, keep=frozenset())
+    on the same services has a team of the same name. Returns in how many seconds to try again, or None."""
+    # Who finishes a task still records what its last call cost.
+    is_over = world.access is None or await world.access.remove(ref)
+    if world.elsewhere is None or not await world.elsewhere(ref):
+        await _remove_queues(world, ref, keep=frozenset())
+    return None if is_over else DRAIN_SECONDS
 
 
 async def _apply(world: World, team: AgentTeam, live: Mapping[str, Agent]) -> None:

@@ -74,6 +74,8 @@ class World:
     declare: Declare | None = None
     elsewhere: Callable[[Ref], Awaitable[bool]] | None = None
     """Whether another installation on the same services declares a name, too."""
+    let_go: Callable[[Ref], Awaitable[bool]] | None = None
+    """Lets other installations use the name of what is gone; False: not yet, ask again."""
     services_ready: bool = True
     """Whether journal, broker and object store are there; without them projects wait and say so."""
     activity_seconds: float = 2.0

@@ -114,7 +114,7 @@ class Reason(StrEnum):
         "HeldElsewhere",
         "Another installation on the same services, a cluster or a laptop, says something else by the Project's name.",
         "Use another namespace, or services of its own for each. If the other one is gone, annotate the Project with "
-        "aios.dev/take-over=true.",
+        "aios.dev/take-over and a value that was not used before.",
     )
     TEAM_NOT_READY = (
         "TeamNotReady",

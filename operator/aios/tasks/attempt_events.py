@@ -15,11 +15,15 @@ from aios.tasks.result import TaskResult
 
 
 class Claimed(Part):
-    """A worker took the attempt; `epoch` counts claims from 1. The same epoch again: it goes on after an outage."""
+    """A worker took the attempt; `epoch` counts claims from 1. The same epoch again: it goes on after an outage, or
+    it was told to stop."""
 
     kind: Literal["Claimed"] = "Claimed"
     epoch: int
     worker: str
+    yielded: bool = False
+    """The worker was told to stop while it worked: however the claim ends, the attempt is not to blame. A field and
+    no kind of its own, since readers of an older version ignore fields and refuse kinds that they do not know."""
 
 
 class Inputs(Part):

@@ -11,6 +11,7 @@ from aios.spec.project import Project
 from aios.wiring.audience import Audience, last_words, show
 from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
+from aios.wiring.laptop import names_of
 from aios.wiring.ports import open_ports
 from aios.wiring.services import Services
 
@@ -35,6 +36,8 @@ async def attend(
     ports = open_ports(state, services)
     try:
         reader = RunReader(ports.journal, await positions(ports.journal))
+        if services.journal:
+            await names_of(state, ports).declare((project,), {})
         await submit(ports.resources, project)
 
         async def look() -> None:

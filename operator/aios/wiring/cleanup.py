@@ -2,28 +2,25 @@
 another installation declares the same project over the same services: then both are that one's, too."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 
 from aios.naming import bucket_name, workspace_prefix
 from aios.ports.object_store import ObjectStore
 from aios.projects.engine import Engine
-from aios.projects.holders import Holder
 from aios.reconcile.world import Cleanup
-from aios.spec.base import Ref
 from aios.spec.project import Project
-
-Release = Callable[[Ref], Awaitable[Sequence[Holder]]]
+from aios.wiring.declaring import Names
 
 log = logging.getLogger(__name__)
 
 
-def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore], release: Release | None = None) -> Cleanup:
-    """`objects` gives a bucket's store by the bucket's name; `release` lets go of a project's name and returns who
-    else holds it. May be called again after it was interrupted."""
+def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore], names: Names | None = None) -> Cleanup:
+    """`objects` gives a bucket's store by the bucket's name; with `names` others on the same services are heeded. May
+    be called again after it was interrupted."""
 
     async def cleanup(project: Project) -> None:
         namespace, name = project.metadata.namespace, project.metadata.name
-        if release and (others := await release(project.ref)):
+        if names and (others := await names.begin_removal(project.ref)):
             also = ", ".join(holder.installation.where for holder in others)
             log.warning("%s: run and files stay, because %s declares it too", project.ref, also)
             return
@@ -31,5 +28,7 @@ def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore], relea
         bucket = objects(bucket_name(namespace))
         for key in await bucket.list(workspace_prefix(namespace, name)):
             await bucket.delete(key)
+        if names:
+            await names.release(project.ref)
 
     return cleanup

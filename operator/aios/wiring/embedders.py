@@ -1,7 +1,8 @@
 """Who embeds: by URL, like every port. Without one, memories are found by their words alone.
 
-Memories may be Restricted. What embeds them reads them, so it runs on a machine of yours: hosts and model names that
-are known to be somebody else's cloud are refused, whatever is said of them elsewhere.
+Memories may be Restricted. What embeds them reads them, so it runs on a machine of yours: an address or a name that no
+stranger can have, or one that the URL itself says is yours. Hosts and model names that are known to be somebody else's
+cloud are refused, whatever is said of them.
 """
 
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from aios.ports.probe import Probe
 from aios.ports.sessions import Sessions
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Locality, Provider
+from aios.wiring.own_hosts import SUFFIXES, is_own
 
 VARIABLE = "AIOS_EMBEDDINGS_URL"
-FORM = "ollama+http[s]://[:KEY@]HOST:PORT/MODEL or openai+http[s]://[:KEY@]HOST:PORT/v1/MODEL"
+FORM = "ollama+http[s]://[:KEY@]HOST:PORT/MODEL or openai+http[s]://[:KEY@]HOST:PORT/v1/MODEL[?least=0.6&mine=yes]"
 PROVIDERS = {"ollama": Provider.OLLAMA, "openai": Provider.OPENAI_COMPATIBLE}
 LEAST = 0.5
 """The cosine from which texts count as alike. Models differ: `?least=0.6` states another."""
@@ -40,7 +42,7 @@ class Stated:
 def open_embedder(url: str, sessions: Sessions) -> Embedder | None:
     """None without a URL. Nothing is connected yet; `sessions` keep what was embedded lately.
 
-    Raises EnvironmentProblemError when the URL is no embedder's or names a cloud.
+    Raises EnvironmentProblemError when the URL is no embedder's, or one of somebody else's machines.
     """
     return CachedEmbedder(_embedder(read_url(url)), sessions) if url else None
 
@@ -68,7 +70,8 @@ def read_url(url: str) -> Stated:
         base, model = _base_and_model(protocol, unquote(parts.path))
         options = parse_qs(parts.query, strict_parsing=bool(parts.query))
         least = float(options.pop("least", [str(LEAST)])[0])
-        if options or not model:
+        mine = options.pop("mine", [""])
+        if options or not model or mine not in ([""], ["yes"]):
             raise ValueError("an option nobody knows, or no model")
         spec = ModelSpec(
             provider=PROVIDERS[protocol],
@@ -85,6 +88,12 @@ def read_url(url: str) -> Stated:
         raise EnvironmentProblemError(
             f"{VARIABLE} names somebody else's cloud ({spec.known_cloud}): memories may be Restricted and do not leave "
             "your machines. Name a model that runs on one, such as ollama+http://127.0.0.1:11434/nomic-embed-text"
+        )
+    if mine != ["yes"] and not is_own(spec.host):
+        raise EnvironmentProblemError(
+            f"{VARIABLE}: nothing shows that {spec.host} is a machine of yours, and memories may be Restricted and do "
+            "not leave those. If it is one, say so: put mine=yes behind a ? at the URL's end (behind a & if there is a "
+            f"? already). Without it: private IP addresses, names without a dot, names in {', '.join(SUFFIXES)}"
         )
     return Stated(spec, unquote(parts.password or ""), least)
 

@@ -104,7 +104,7 @@ async def _driven(ports: WorkPorts, clock: Clock, options: EngineOptions, ready:
                 clock=clock,
             ),
             name=f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}",
-            ours=Holders(ports.journal, Installation.of_cluster(identity)).ours,
+            neighbours=Holders(ports.journal, Installation.of_cluster(identity)),
         )
         ready.set()
         await engine.run()

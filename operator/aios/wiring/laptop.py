@@ -29,7 +29,7 @@ from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
 from aios.projects.holders import HELD, Holders, Installation
 from aios.reconcile.activity import session_activity
-from aios.reconcile.reconciler import Reconciler
+from aios.reconcile.reconciler import RECONCILED_KINDS, Reconciler
 from aios.reconcile.workqueue import Pace, WorkQueue
 from aios.reconcile.world import World
 from aios.spec.agent import Agent
@@ -38,6 +38,7 @@ from aios.spec.vocabulary import AgentPhase
 from aios.wiring.chat_models import ChatModels
 from aios.wiring.cleanup import project_cleanup
 from aios.wiring.credentials import FoundCredentials
+from aios.wiring.declaring import Names
 from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.isolated import ProcessReplica
 from aios.wiring.patience import until_served
@@ -68,9 +69,10 @@ class Laptop:
         workers: Workers,
         instrument: Instrument,
         clock: Clock,
-        holders: Holders | None,
+        names: Names | None,
     ) -> None:
-        self.state, self.ports, self.clock, self.holders = state, ports, clock, holders
+        """`names`: where other installations may use the same services."""
+        self.state, self.ports, self.clock, self.names = state, ports, clock, names
         self._workers = workers
         self._preload: Thread | None = None
         self._buried = asyncio.Event()
@@ -91,7 +93,7 @@ class Laptop:
                 clock=clock,
             ),
             name=f"laptop-{os.getpid()}-{uuid.uuid4().hex[:6]}",
-            ours=holders.ours if holders else None,
+            neighbours=names,
         )
         self._reconciler = Reconciler(
             World(
@@ -101,8 +103,9 @@ class Laptop:
                 broker_admin=ports.broker_admin,
                 bucket_admin=ports.bucket_admin,
                 activity=session_activity(ports.sessions, ledger.read),
-                cleanup=project_cleanup(self._engine, ports.objects, holders.release if holders else None),
-                elsewhere=holders.elsewhere if holders else None,
+                cleanup=project_cleanup(self._engine, ports.objects, names),
+                elsewhere=names.elsewhere if names else None,
+                let_go=names.let_go if names else None,
                 services_ready=True,
             )
         )
@@ -142,17 +145,22 @@ class Laptop:
                     await self.clock.sleep(LOOK_SECONDS)
 
     async def _bury(self) -> None:
-        """Teams leave queues behind, of which nobody else knows any more when they were deleted while nobody ran."""
+        """What was deleted while nobody ran: teams leave queues behind, and names are to be let go."""
         for ref in await self.ports.gone():
-            if ref.kind is Kind.TEAM:
-                await until_served(partial(self._forget, ref), f"clean up behind {ref}", self.clock)
-            await self.release_if_gone(ref)
+            if await until_served(partial(self._is_left, ref), f"look what {ref} left", self.clock):
+                await self._see_gone(ref)
+        await self._queue.settled()
         self._buried.set()
 
-    async def _forget(self, team: Ref) -> None:
-        """Unless it was forgotten before: others may have a team of the same name by now."""
-        if self.holders is None or await self.holders.ours(team):
-            await self._reconciler.reconcile(team)
+    async def _is_left(self, gone: Ref) -> bool:
+        """What was let go before may be another installation's by now."""
+        return gone.kind is Kind.TEAM if self.names is None else await self.names.ours(gone)
+
+    async def _see_gone(self, ref: Ref) -> None:
+        if ref.kind in RECONCILED_KINDS:
+            self._queue.add(ref)
+        elif self.names is not None:
+            await until_served(partial(self.names.let_go, ref), f"let go of {ref}", self.clock)
 
     async def _watch(self) -> None:
         heard: set[str] = set()
@@ -162,15 +170,10 @@ class Laptop:
                 queue = engine_queue(ref.namespace)
                 await until_served(partial(self.ports.broker_admin.ensure_queue, queue), f"make {queue}", self.clock)
                 heard.add(ref.namespace)
-            await self.release_if_gone(ref)
+            if ref.kind in HELD and await self.ports.resources.get(ref) is None:
+                await self._see_gone(ref)
             self._queue.add_all(self._reconciler.affected(ref))
             heed_cancellation()
-
-    async def release_if_gone(self, ref: Ref) -> None:
-        """Let other installations on the same services use the name of what is no longer declared here."""
-        holders = self.holders
-        if holders and ref.kind in HELD and await self.ports.resources.get(ref) is None:
-            await until_served(lambda: holders.release(ref), f"let go of {ref}", self.clock)
 
     def _replica_changed(self, namespace: str, agent: str) -> None:
         self._queue.add(Ref(Kind.AGENT, namespace, agent))
@@ -214,20 +217,29 @@ async def laptop(
         if workers is not Workers.ELSEWHERE:
             forget_the_dead(state)
         ports = open_ports(state, services or Services(), instrument)
-        shared = services is not None and services.journal
         running = Laptop(
             state,
             ports,
             workers=workers,
             instrument=instrument,
             clock=clock or SystemClock(),
-            holders=Holders(ports.journal, Installation.of_folder(state.identity(), state.path)) if shared else None,
+            names=names_of(state, ports) if services and services.journal else None,
         )
         try:
             yield running
         finally:
             await running.close()
             await ports.close()
+
+
+def names_of(state: StateFolder, ports: LaptopPorts) -> Names:
+    """What a state folder calls its own on shared services."""
+    holders = Holders(ports.journal, Installation.of_folder(state.identity(), state.path))
+
+    async def known() -> Holders:
+        return holders
+
+    return Names(known, ports.journal, ports.resources)
 
 
 def forget_the_dead(state: StateFolder) -> None:

@@ -17,19 +17,19 @@ from aios.adapters.kubernetes.mirror import Mirror, connect_mirrored
 from aios.adapters.kubernetes.render import PodSettings
 from aios.adapters.kubernetes.resources import KubernetesResources
 from aios.adapters.kubernetes.team_secrets import TeamSecrets
-from aios.adapters.kubernetes.workloads import KubernetesWorkloads
+from aios.adapters.kubernetes.workloads import KubernetesWorkloads, has_workers
 from aios.ports.clock import Clock
-from aios.ports.journal import Journal
+from aios.ports.resources import Resources
 from aios.projects.activity import ActivityLedger
 from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
-from aios.projects.holders import Holder, Holders, Installation
+from aios.projects.holders import Holders, Installation
 from aios.reconcile.activity import session_activity
 from aios.reconcile.reconciler import RECONCILED_KINDS, Reconciler
 from aios.reconcile.world import World
-from aios.spec.base import Ref
+from aios.spec.base import Kind, Ref
 from aios.wiring.cleanup import project_cleanup
-from aios.wiring.declaring import project_declarer
+from aios.wiring.declaring import Names
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
 from aios.wiring.team_access import ServicesAccess, open_users
@@ -86,6 +86,7 @@ async def open_cluster(
                     secrets=TeamSecrets(api, namespace),
                     resources=resources,
                     identity=partial(cluster_identity, api),
+                    has_workers=partial(has_workers, api),
                 )
                 workloads = KubernetesWorkloads(api, pods, access.secret)
                 world = _served(replace(world, workloads=workloads, access=access), ports, identity, api)
@@ -97,7 +98,11 @@ async def open_cluster(
 
 
 def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
-    holders = _Holders(ports.journal, api)
+    names = _names(ports, api, world.resources)
+
+    async def let_go(gone: Ref) -> bool:
+        return gone.kind is not Kind.PROJECT or await names.let_go(gone)
+
     # It never runs: it lends its fences to the removal of deleted projects.
     engine = Engine(
         EnginePorts(
@@ -114,23 +119,20 @@ def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
         broker_admin=ports.broker_admin,
         bucket_admin=ports.bucket_admin,
         activity=session_activity(ports.sessions, ActivityLedger(ports.journal).read),
-        cleanup=project_cleanup(engine, ports.objects, holders.release),
-        declare=project_declarer(holders.get),
+        cleanup=project_cleanup(engine, ports.objects, names),
+        declare=names.declare_project,
+        let_go=let_go,
         services_ready=True,
     )
 
 
-class _Holders:
-    """The cluster's holders; which cluster it is, is known once the API server answers."""
+def _names(ports: WorkPorts, api: Api, resources: Resources) -> Names:
+    """What the cluster calls its own; which cluster it is, is known once the API server answers."""
+    found: list[Holders] = []
 
-    def __init__(self, journal: Journal, api: Api) -> None:
-        self._journal, self._api = journal, api
-        self._known: Holders | None = None
+    async def known() -> Holders:
+        if not found:
+            found.append(Holders(ports.journal, Installation.of_cluster(await cluster_identity(api))))
+        return found[0]
 
-    async def get(self) -> Holders:
-        if self._known is None:
-            self._known = Holders(self._journal, Installation.of_cluster(await cluster_identity(self._api)))
-        return self._known
-
-    async def release(self, ref: Ref) -> Sequence[Holder]:
-        return await (await self.get()).release(ref)
+    return Names(known, ports.journal, resources)

@@ -50,11 +50,14 @@ _PLAYED_BY = {
 _MANY_CALLS = {"journal"}
 """One call of it is many of `journal_objects`, and `changed` waits on purpose: only those are timed."""
 
-_DONE_WITHOUT = {"knowledge"}
-"""Asked first by some task, perhaps hours after the start, and no reason to end then: agents work on without it."""
-
 Call = tuple[str, str]
 """A port's name and a method of it."""
+
+_DONE_WITHOUT: frozenset[str | Call] = frozenset(
+    {"knowledge", ("broker_admin", "queues"), ("broker_admin", "delete_queue")}
+)
+"""Ports and calls that come first perhaps hours after the start, and whose refusal is no reason to end then: agents
+work on without a memory, and old queues wait for who may take them away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class Outages:
 
     def _is_away(self, call: Call, error: ServiceUnavailableError) -> None:
         group, refused = self._group(call), isinstance(error, CredentialsRefusedError | TlsRefusedError)
-        optional = _port(call) in _DONE_WITHOUT
+        optional = call in _DONE_WITHOUT or _port(call) in _DONE_WITHOUT
         if self._admission and refused and not optional and group not in self._answered:
             self._refusal = self._refusal or str(error)
             self._refused.set()

@@ -28,7 +28,7 @@ _OPTIONS = {
         *("db", "protocol", "client_name", "max_connections", "health_check_interval"),
         *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
     ),
-    "embeddings": ("least",),
+    "embeddings": ("least", "mine"),
 }
 """What a URL may state after its `?`, besides the options of TLS: ours, and those of the clients that read it whole."""
 ABROAD = ("broker", "objects", "sessions")

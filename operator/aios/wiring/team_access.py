@@ -1,14 +1,19 @@
 """What a team's workers in a cluster are let into the services with: users of the team's own where the services make
-some, and what all share elsewhere, but never a user who administers the broker.
+some. The operator's own URL of a service that could make one is given to nobody: where it makes none, the Secret
+`aios-services` of the team's namespace says who its workers are.
 
-Passwords derive from the operator's key: they are the same after every restart, others for each service, and others
-for a team that was deleted and made again. Redis and Qdrant know no users of ours yet, so their URLs are shared.
+Redis, Qdrant and embedders know no users of ours, so there the operator's URL is what counts if the namespace's Secret
+states none.
+
+Passwords derive from the operator's key: they are the same after every restart and others for each service. A team
+that is deleted and made again has other users, so that the workers of its earlier life may finish what they have.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from datetime import datetime
 
 from aios.adapters.kubernetes.team_secrets import TeamSecrets, keyed
 from aios.desired.nouns import Worker
@@ -25,13 +30,17 @@ log = logging.getLogger(__name__)
 
 PASSWORD_DIGITS = 40
 INSTALLATION_DIGITS = 8
-_OPERATORS = "broker_admin"
-"""The port that no worker is told of."""
+LIFE_DIGITS = 8
+WITHOUT_USERS = ("sessions", "knowledge", "embeddings")
+"""The ports whose URL is the operator's for everybody."""
+
+HasWorkers = Callable[[Ref, datetime | None], Awaitable[bool]]
+"""Whether a team has workers that were made before that moment; None: any."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a team was given. `secret` is empty where the namespace's shared one must do."""
+    """What a team was given. `secret` is empty where the namespace's one must do."""
 
     uid: str
     secret: str
@@ -49,10 +58,12 @@ class ServicesAccess:
         secrets: TeamSecrets,
         resources: Resources,
         identity: Callable[[], Awaitable[str]],
+        has_workers: HasWorkers,
     ) -> None:
         """`users` of the services that have some, by port; `identity` tells this cluster from every other one."""
         self._services, self._users = services, users
         self._secrets, self._resources, self._identity = secrets, resources, identity
+        self._has_workers = has_workers
         self._installation = ""
         self._known: dict[Ref, _Known] = {}
         # MinIO's client takes 64 MB and a core to seal a password.
@@ -61,17 +72,20 @@ class ServicesAccess:
     async def ensure(self, team: AgentTeam) -> str:
         return (await self._of(team)).shared
 
-    async def remove(self, team: Ref) -> None:
+    async def remove(self, team: Ref) -> bool:
         async with self._one_at_a_time:
             self._known.pop(team, None)
-            for port, users in self._users.items():
-                try:
-                    await users.revoke(await self._grantee(team))
-                except EnvironmentProblemError as error:  # nor could any have been made
-                    log.debug("%s: no user of the %s to remove: %s", team, port, error)
+        if await self._has_workers(team, None):
+            return False
+        for port, users in self._users.items():
+            try:
+                await self._sweep(users, team)
+            except EnvironmentProblemError as error:  # nor could any have been made
+                log.debug("%s: no user of the %s to remove: %s", team, port, error)
+        return True
 
     async def sweep(self) -> None:
-        """Remove the users of teams that were deleted while nobody looked. What cannot be swept now is another time."""
+        """Remove the users of teams that are gone and whose workers are. What cannot be swept now is another time."""
         for port, users in self._users.items():
             try:
                 await self._sweep(users)
@@ -79,7 +93,7 @@ class ServicesAccess:
                 log.log(logging.WARNING if error.retryable else logging.DEBUG, "%s not swept: %s", port, error)
 
     async def secret(self, worker: Worker) -> str:
-        """The Secret that the worker's pods read; empty: the shared one of their namespace."""
+        """The Secret made for the worker's team; empty: there is none."""
         ref = Ref(Kind.TEAM, worker.namespace, worker.config.team)
         if ref not in self._known:
             team = await self._resources.get(ref)
@@ -100,53 +114,71 @@ class ServicesAccess:
                 known = self._known[team.ref] = await self._give(team)
             return known
 
-    async def _sweep(self, users: ServiceUsers) -> None:
+    async def _sweep(self, users: ServiceUsers, only: Ref | None = None) -> None:
+        ours = await self._ours()
         for grantee in await users.grantees():
             team = Ref(Kind.TEAM, grantee.namespace, grantee.team)
+            if only not in (None, team) or not grantee.installation.startswith(ours):
+                continue
             async with self._one_at_a_time:
-                if grantee == await self._grantee(team) and not await self._exists(team):
+                if await self._is_over(grantee, team):
                     log.info("removing the user that %s left behind", team)
                     await users.revoke(grantee)
 
-    async def _exists(self, team: Ref) -> bool:
+    async def _is_over(self, grantee: Grantee, team: Ref) -> bool:
+        """Whether neither the team nor any worker needs this user, who may be of an earlier life of the team."""
         try:
-            return await self._resources.get(team) is not None
+            found = await self._resources.get(team)
         except InvalidSpecError:
-            return True
+            return False
+        if not isinstance(found, AgentTeam):
+            return not await self._has_workers(team, None)
+        if grantee == await self._grantee(found):
+            return False
+        return not await self._has_workers(team, found.metadata.creation_timestamp)
 
-    async def _grantee(self, team: Ref) -> Grantee:
+    async def _grantee(self, team: AgentTeam) -> Grantee:
+        life = digest(team.metadata.uid)[:LIFE_DIGITS]
+        return Grantee(team.metadata.namespace, team.metadata.name, f"{await self._ours()}{life}")
+
+    async def _ours(self) -> str:
+        """What tells our users from those of other installations over the same services."""
         if not self._installation:
             self._installation = digest(await self._identity())[:INSTALLATION_DIGITS]
-        return Grantee(team.namespace, team.name, self._installation)
+        return self._installation
 
     async def _give(self, team: AgentTeam) -> _Known:
         uid = team.metadata.uid
         try:
             key = await self._secrets.key()
-            urls, shared = await self._urls(team, key)
-            return _Known(uid, await self._secrets.make(team, urls), " ".join(shared))
+            urls, missing = await self._urls(team, key)
+            return _Known(uid, await self._secrets.make(team, urls), " ".join(missing))
         except AiosError as error:
             if error.retryable:
                 raise
             return _Known(uid, "", f"Its workers share the Secret aios-services of their namespace: {error}.")
 
     async def _urls(self, team: AgentTeam, key: bytes) -> tuple[dict[str, str], list[str]]:
-        """What the Secret of the team's workers says, and what of them is shared against our wish."""
-        urls = {field.name: getattr(self._services, field.name) for field in fields(Services)}
-        urls.pop(_OPERATORS)
-        shared, grantee = [], await self._grantee(team.ref)
+        """What the Secret of the team's workers says, and a sentence for each port that it cannot speak of.
+
+        A variable without a value is left out: it would hide what the namespace's Secret says.
+        """
+        urls, missing, grantee = dict[str, str](), list[str](), await self._grantee(team)
         for port, users in self._users.items():
             password = keyed(key, [port, team.metadata.namespace, team.metadata.name, team.metadata.uid])
             password = password[:PASSWORD_DIGITS]
             try:
                 user = await users.grant(grantee, password)
             except NoUsersError as error:
-                shared.append(f"Its workers share {variable(port)} with the operator: {error}.")
+                missing.append(
+                    f"Its workers need {variable(port)} in the Secret aios-services of their namespace: {error}."
+                )
             else:
-                urls[port] = with_credentials(urls[port], user, password)
-        if self._services.journal == self._services.objects:
+                urls[port] = with_credentials(getattr(self._services, port), user, password)
+        if "objects" in urls and self._services.journal == self._services.objects:
             urls["journal"] = urls["objects"]
-        return with_authority({variable(port): url for port, url in urls.items()}), shared
+        urls |= {port: url for port in WITHOUT_USERS if (url := getattr(self._services, port))}
+        return with_authority({variable(port): url for port, url in urls.items()}), missing
 
 
 def open_users(services: Services) -> Mapping[str, ServiceUsers]:

@@ -5,7 +5,9 @@ must remember stands in the state folder before it is told: killed at any moment
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -23,7 +25,6 @@ from aios.spec.project import Project
 from aios.telemetry import MetricsServer, serve_metrics
 from aios.wiring.attend import submit
 from aios.wiring.audience import Audience, last_words, show
-from aios.wiring.declaring import declare
 from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
 from aios.wiring.instrument import Instrument, as_they_are
@@ -101,20 +102,15 @@ class _Up:
         self._journal: Journal = running.ports.journal
         self._resources: Resources = running.ports.resources
         self._applied = False
+        self._known: Mapping[str, int] = {}
+        """How far each run was on record before anything ran."""
 
     async def run(self, loaded: Loaded, stop: asyncio.Event) -> Ended:
         """Apply, then run until there is a reason to end."""
-        if not await _before(stop, self._laptop.prepare()):
+        if not await _before(stop, self._begin(loaded)):
             return Ended({})
-        await self._apply(loaded)
-        if self._options.project is not None:
-            await self._declare((self._options.project,), {})
-            await submit(self._resources, self._options.project)
         waited_for = await self._projects(loaded)
-        if not all([await self._has_ended(ref) for ref in waited_for]):
-            self._laptop.warm_up()
-        known = await until_served(lambda: positions(self._journal), "read the journal", self._laptop.clock)
-        reader = RunReader(self._journal, known)
+        reader = RunReader(self._journal, self._known)
         loops = asyncio.create_task(self._laptop.run(), name="laptop")
         showing = asyncio.create_task(show(reader, self._audience), name="show")
         watch = asyncio.create_task(self._follow_edits(), name="edits")
@@ -136,6 +132,17 @@ class _Up:
         found = {ref: await self._resources.get(ref) for ref in waited_for}
         return Ended({ref: project for ref, project in found.items() if isinstance(project, Project)})
 
+    async def _begin(self, loaded: Loaded) -> None:
+        """Everything before anything runs."""
+        await self._laptop.prepare()
+        await self._apply(loaded)
+        if self._options.project is not None:
+            async with self._declared((self._options.project,), {}):
+                await submit(self._resources, self._options.project)
+        if not all([await self._has_ended(ref) for ref in await self._projects(loaded)]):
+            self._laptop.warm_up()
+        self._known = await until_served(lambda: positions(self._journal), "read the journal", self._laptop.clock)
+
     async def _end(self, stop: asyncio.Event) -> None:
         if stop.is_set():
             self._audience.draining()
@@ -150,21 +157,27 @@ class _Up:
         catalogue = sources.require(loaded)
         existing = await stored(self._resources)
         plan = plan_sources(catalogue, existing, sources.origins(loaded), sources.names)
-        await self._declare(catalogue.resources, existing, plan.prune)
-        await apply_sources(self._resources, plan)
-        for ref in plan.prune:
-            await self._laptop.release_if_gone(ref)
+        async with self._declared(catalogue.resources, existing, plan.prune):
+            await apply_sources(self._resources, plan)
         if not (self._applied and plan.changes.is_empty):
             self._audience.applied(plan.changes, catalogue)
         self._applied = True
 
-    async def _declare(
+    @asynccontextmanager
+    async def _declared(
         self, wanted: Sequence[Declared], existing: Mapping[Ref, AnyResource], prune: Sequence[Ref] = ()
-    ) -> None:
-        holders, take_over = self._laptop.holders, self._options.take_over
-        if holders:
-            work = partial(declare, holders, wanted, existing, prune=prune, take_over=take_over)
+    ) -> AsyncIterator[None]:
+        """Meanwhile it is written; nothing that is declared is let go before it is."""
+        names = self._laptop.names
+        if names is None:
+            yield
+            return
+        # Once: what somebody takes over from us later is not taken back with the next edit.
+        take_over = uuid.uuid4().hex if self._options.take_over and not self._applied else ""
+        async with names.writing:
+            work = partial(names.declare, wanted, existing, prune=prune, take_over=take_over)
             await until_served(work, "declare what the YAML says", self._laptop.clock)
+            yield
 
     async def _projects(self, loaded: Loaded) -> tuple[Ref, ...]:
         """What `--once` waits for: the projects of the YAML, or without any path all there are."""

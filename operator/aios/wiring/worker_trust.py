@@ -4,7 +4,7 @@ URLs, as one file. What a `certfile=` names does not: it says who the operator i
 
 from collections.abc import Mapping
 
-from aios.adapters.kubernetes.render import AUTHORITY, AUTHORITY_FILE
+from aios.adapters.kubernetes.pod_services import AUTHORITY, AUTHORITY_FILE
 from aios.adapters.tls import Trust, with_cafile
 from aios.errors import EnvironmentProblemError
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import walk_tree
 
 from aios.adapters.kubernetes.api import Manifest
+from aios.adapters.kubernetes.pod_services import AUTHORITY_FILE
 from aios.adapters.kubernetes.render import Owner, PodSettings, config_map_name, config_text, render
 from aios.desired.build import build_workers
 from aios.desired.nouns import Worker, WorkerConfig
@@ -19,6 +21,7 @@ from tests.desired.building import PRICES, lookup, member, model, team
 
 GOLDEN = Path(__file__).parent / "golden"
 SETTINGS = PodSettings(image="aios:1.2.3")
+TEAMS = replace(SETTINGS, team="aios-services-software-0123456789")
 OWNER = Owner("aios.dev/v1alpha1", "software-developer", "uid-of-the-agent")
 CLOUD = model("strong", locality="Cloud", prices=PRICES)
 LOCAL = model("local")
@@ -76,28 +79,78 @@ def test_only_who_needs_a_cloud_model_and_never_who_sees_restricted_data_reaches
     assert policy["podSelector"]["matchLabels"] == manifest("Deployment", worker())["spec"]["selector"]["matchLabels"]
 
 
+def template(settings: PodSettings) -> Manifest:
+    (deployment,) = (one for one in render(worker(), settings, OWNER) if one["kind"] == "Deployment")
+    return dict(deployment["spec"]["template"]["spec"])
+
+
+def environment(settings: PodSettings, **secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """What a kubelet makes of it: the last source counts, what is stated before any, a missing key states nothing."""
+    (container,) = template(settings)["containers"]
+    found: dict[str, str] = {}
+    for source in container["envFrom"]:
+        found |= secrets[source["secretRef"]["name"]]
+    for one in container["env"]:
+        key = one.get("valueFrom", {}).get("secretKeyRef")
+        if key is None:
+            found[one["name"]] = one.get("value", "")
+        elif key["key"] in secrets[key["name"]]:
+            found[one["name"]] = secrets[key["name"]][key["key"]]
+    return found
+
+
 def test_a_pod_waits_for_a_secret_of_its_team_and_not_for_a_shared_one() -> None:
-    teams = replace(SETTINGS, services="aios-services-software-0123456789", services_required=True)
-    for settings, waits in ((SETTINGS, False), (teams, True)):
-        (deployment,) = (one for one in render(worker(), settings, OWNER) if one["kind"] == "Deployment")
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        assert container["envFrom"] == [{"secretRef": {"name": settings.services, "optional": not waits}}]
-        assert {"name": "AIOS_BROKER_ADMIN_URL"} in container["env"], "empty, whatever a shared Secret says"
+    shared = {"secretRef": {"name": "aios-services", "optional": True}}
+    own = {"secretRef": {"name": "aios-services-software-0123456789", "optional": False}}
+    for settings, expected in ((SETTINGS, [shared]), (TEAMS, [own, shared])):
+        (container,) = template(settings)["containers"]
+        assert container["envFrom"] == expected
+        assert {"name": "AIOS_BROKER_ADMIN_URL"} in container["env"], "empty, whatever a Secret says"
 
 
-def test_a_pod_finds_the_authority_of_its_services_in_the_secret_that_names_them() -> None:
-    teams = replace(SETTINGS, services="aios-services-software-0123456789", services_required=True)
-    for settings in (SETTINGS, teams):
-        (deployment,) = (one for one in render(worker(), settings, OWNER) if one["kind"] == "Deployment")
-        pod = deployment["spec"]["template"]["spec"]
-        (volume,) = (one["secret"] for one in pod["volumes"] if one["name"] == "services")
-        items = [{"key": "ca.crt", "path": "ca.crt"}]
-        assert volume == {"secretName": settings.services, "items": items, "optional": True}
+def test_what_was_made_for_the_team_counts_and_else_what_its_namespace_says() -> None:
+    told = environment(
+        replace(SETTINGS, team="team"),
+        **{
+            "aios-services": {
+                "AIOS_BROKER_URL": "amqp://shared",
+                "AIOS_BROKER_ADMIN_URL": "http://admin",
+                "AIOS_OBJECTS_URL": "s3+http://limited-by-iam",
+                "AIOS_SESSIONS_URL": "redis://of-the-namespace",
+                "AIOS_KNOWLEDGE_URL": "http://of-the-namespace",
+            },
+            "team": {
+                "AIOS_BROKER_URL": "amqp://own",
+                "AIOS_SESSIONS_URL": "redis://operator",
+                "AIOS_EMBEDDINGS_URL": "ollama+http://operator",
+            },
+        },
+    )
+    assert {name: value for name, value in told.items() if name.endswith("_URL")} == {
+        "AIOS_BROKER_URL": "amqp://own",
+        "AIOS_BROKER_ADMIN_URL": "",
+        "AIOS_OBJECTS_URL": "s3+http://limited-by-iam",
+        "AIOS_SESSIONS_URL": "redis://of-the-namespace",
+        "AIOS_KNOWLEDGE_URL": "http://of-the-namespace",
+        "AIOS_EMBEDDINGS_URL": "ollama+http://operator",
+    }
+
+
+def test_a_pod_finds_the_authority_of_each_secret_apart() -> None:
+    """The URLs of both count, and a URL of one must not be made to trust the authority of the other."""
+    places = {"aios-services": "/var/run/aios/services", TEAMS.team: "/var/run/aios/team"}
+    for settings, secrets in ((SETTINGS, {"aios-services"}), (TEAMS, set(places))):
+        pod = template(settings)
         (container,) = pod["containers"]
-        assert {"name": "services", "mountPath": "/var/run/aios/services", "readOnly": True} in container[
-            "volumeMounts"
-        ]
+        volumes = {one["name"]: one["secret"] for one in pod["volumes"] if one["name"] in ("services", "team")}
+        assert {volume["secretName"] for volume in volumes.values()} == secrets
+        for name, volume in volumes.items():
+            items = [{"key": "ca.crt", "path": "ca.crt"}]
+            assert volume == {"secretName": volume["secretName"], "items": items, "optional": True}
+            mount = {"name": name, "mountPath": places[volume["secretName"]], "readOnly": True}
+            assert mount in container["volumeMounts"]
         assert {"name": "ca.crt"} in container["env"], "a large one as a variable would let no program start"
+    assert f"{places[TEAMS.team]}/ca.crt" == AUTHORITY_FILE
 
 
 def test_a_pod_holds_the_keys_of_its_own_models_and_no_others() -> None:

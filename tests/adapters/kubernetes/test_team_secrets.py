@@ -98,3 +98,8 @@ async def test_a_secret_is_named_by_what_it_says_and_goes_with_its_team() -> Non
 def test_a_name_tells_nobody_what_is_in_it() -> None:
     """Deployments name the Secret, and more people may read those than Secrets."""
     assert keyed(b"k" * 32, URLS) != keyed(b"l" * 32, URLS)
+
+
+async def test_a_team_that_is_made_again_has_a_secret_that_does_not_go_with_the_earlier_one() -> None:
+    secrets = secrets_of(SecretStore())
+    assert await secrets.make(team(), URLS) != await secrets.make(team(uid="made-again"), URLS)

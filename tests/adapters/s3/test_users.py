@@ -11,6 +11,7 @@ import pytest
 from aios.adapters.object_journal.journal import ObjectJournal
 from aios.adapters.s3.address import S3Address
 from aios.adapters.s3.buckets import S3Buckets
+from aios.adapters.s3.parts import PART
 from aios.adapters.s3.policies import BucketRights
 from aios.adapters.s3.transport import S3Transport
 from aios.adapters.s3.users import S3Users
@@ -130,6 +131,25 @@ async def test_a_worker_that_wakes_in_a_deleted_life_tidies_up(store: Store) -> 
     await store.team.bucket(JOURNAL_BUCKET).delete(keys[0])
     assert not await store.admin.bucket(JOURNAL_BUCKET).list(layout_prefix)
     await journal.close()
+
+
+async def test_a_worker_keeps_a_large_file(store: Store) -> None:
+    key, data = f"{workspace_prefix('default', 'word-count')}large", secrets.token_bytes(2 * PART + 1)
+    bucket = store.team.bucket(bucket_name("default"))
+    etag = await bucket.put(key, data)
+    found = await bucket.get(key)
+    assert (found.data == data, found.etag) == (True, etag)
+
+
+async def test_a_worker_takes_back_a_large_file_that_broke_off(store: Store) -> None:
+    bucket, key = bucket_name("default"), f"{workspace_prefix('default', 'word-count')}large"
+    address = S3Address.parse(store.team_url)
+    transport = S3Transport(address)
+    begun = await transport.send("POST", f"/{address.prefix}{bucket}/{key}", query={"uploads": ""})
+    await transport.close()
+    upload = begun.body.partition(b"<UploadId>")[2].partition(b"<")[0].decode()
+    assert await store.send("PUT", f"{bucket}/{key}", b"part", {"partNumber": "1", "uploadId": upload}) == 200
+    assert await store.send("DELETE", f"{bucket}/{key}", query={"uploadId": upload}) == 204
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Commands: only allowed names, a clean world, hard limits, and nothing that survives."""
 
 import asyncio
+import errno
 import itertools
 import os
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from aios.agents.tools.command import KEPT, CommandRefusedError, Limits, run, search_path
+from aios.errors import EnvironmentProblemError, ServiceUnavailableError
 
 pytestmark = pytest.mark.timeout(60)
 MEGABYTE = 1024**2
@@ -69,6 +71,26 @@ async def test_a_program_in_the_workspace_does_not_replace_one_on_the_path(folde
     (folder / "python3").write_text("#!/bin/sh\necho hijacked\n")
     (folder / "python3").chmod(0o755)
     assert await python("print('genuine')", folder) == (0, "genuine\n")
+
+
+@pytest.mark.parametrize("reason", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE])
+async def test_a_machine_that_is_too_busy_to_start_a_program_is_waited_for(
+    reason: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(subprocess, "Popen", busy)
+    with pytest.raises(ServiceUnavailableError, match=os.strerror(reason)):
+        await run(["python3", "-c", "pass"], folder, allow=["python3"])
+
+
+async def test_a_machine_that_lets_us_start_nothing_is_not_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(folder))
+    with pytest.raises(EnvironmentProblemError, match="cannot start programs"):
+        await run(["python3", "-c", "pass"], folder, allow=["python3"])
 
 
 async def test_there_is_no_shell(folder: Path) -> None:

@@ -219,7 +219,8 @@ def _poison_goes_on(book: Book) -> Iterable[str]:
         before, since = (
             [event.epoch for _, event in some if isinstance(event, Claimed)] for some in (events[:last], events[last:])
         )
-        tries = len({*before[-1:], *since})
+        told_to_stop = {event.epoch for _, event in events if isinstance(event, Claimed) and event.yielded}
+        tries = len({*before[-1:], *since} - told_to_stop)
         if tries > MOST_TRIES or outcomes not in ([], [Outcome.POISONED]):
             yield f"poison: {name} ended {outcomes} after {tries} tries"
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aios.adapters.kubernetes import pod_services
 from aios.adapters.kubernetes.api import Manifest
 from aios.desired.nouns import Worker, WorkerConfig
 from aios.naming import ANNOTATION_CONFIG_DIGEST, GROUP, LABEL_TIER, digest, labels
@@ -20,11 +21,6 @@ CONFIG_FOLDER = "/etc/aios"
 CONFIG_FILE = "worker.json"
 SECRETS_FOLDER = "/var/run/aios/secrets"
 """A folder a Secret, a file a key; where a worker looks for its models' keys."""
-SERVICES_FOLDER = "/var/run/aios/services"
-AUTHORITY = "ca.crt"
-"""Of a Secret that names services: the authority they are trusted by, if it is a private one."""
-AUTHORITY_FILE = f"{SERVICES_FOLDER}/{AUTHORITY}"
-"""What `?cafile=` in that Secret's URLs says."""
 LABEL_SERVICES = f"{GROUP}/services"
 """On a namespace: broker, stores and local models are there, and workers may reach them."""
 _USER = 10001
@@ -45,9 +41,10 @@ class PodSettings:
     """Room for working copies, in the pod's own ephemeral storage."""
     services: str = "aios-services"
     """The Secret in the team's namespace whose keys, AIOS_BROKER_URL and the like, name the services, and which may
-    hold the authority they are trusted by."""
-    services_required: bool = False
-    """Whether pods wait for that Secret instead of starting without."""
+    hold the authority they are trusted by. Pods start without."""
+    team: str = ""
+    """The Secret made for this team's workers, which pods wait for; empty: there is none. What it says of users of
+    the team's own comes before `services`, the rest after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +185,7 @@ def _pod(worker: Worker, settings: PodSettings) -> dict[str, Any]:
         "volumes": [
             {"name": "config", "configMap": {"name": config_map_name(worker)}},
             {"name": "scratch", "emptyDir": {"sizeLimit": settings.scratch}},
-            _services_volume(settings),
+            *pod_services.volumes(settings.services, settings.team),
             *(
                 {
                     "name": _volume(secret),
@@ -203,12 +200,6 @@ def _pod(worker: Worker, settings: PodSettings) -> dict[str, Any]:
             ),
         ],
     }
-
-
-def _services_volume(settings: PodSettings) -> dict[str, Any]:
-    """The authority that services are trusted by; an empty folder where the Secret states none."""
-    items = [{"key": AUTHORITY, "path": AUTHORITY}]
-    return {"name": "services", "secret": {"secretName": settings.services, "items": items, "optional": True}}
 
 
 def _credentials(config: WorkerConfig) -> Mapping[str, Sequence[str]]:
@@ -236,13 +227,9 @@ def _container(worker: Worker, settings: PodSettings) -> dict[str, Any]:
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "AIOS_METRICS_PORT", "value": str(METRICS_PORT)},
             {"name": "AIOS_METRICS_ADDRESS", "value": "0.0.0.0"},
-            # Empty, which the API server writes so, and wins over a shared Secret: no worker administers the broker.
-            {"name": "AIOS_BROKER_ADMIN_URL"},
-            # A name with a dot is a variable, too, and one of more than 128 KiB would let no program start.
-            {"name": AUTHORITY},
+            *pod_services.stated(settings.team),
         ],
-        # Optional: a pod without services is alive, not ready, and says which are missing.
-        "envFrom": [{"secretRef": {"name": settings.services, "optional": not settings.services_required}}],
+        "envFrom": pod_services.sources(settings.services, settings.team),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": "metrics"}, "periodSeconds": 5},
         "livenessProbe": {
@@ -259,7 +246,7 @@ def _container(worker: Worker, settings: PodSettings) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
             {"name": "scratch", "mountPath": "/tmp"},
-            {"name": "services", "mountPath": SERVICES_FOLDER, "readOnly": True},
+            *pod_services.mounts(settings.team),
             *(
                 {"name": _volume(secret), "mountPath": f"{SECRETS_FOLDER}/{secret}", "readOnly": True}
                 for secret in _credentials(worker.config)

@@ -2,7 +2,7 @@
 
 Written without ever being read: the operator may create Secrets in every namespace and can neither look at, change nor
 delete one. So what a Secret says is in its name, as a keyed digest, it is immutable, and a change is a new Secret.
-All of a team's go with the team, which owns them.
+All of a team's go with the team, which owns them; so a team that is made again has others, though they say the same.
 
 The one Secret that is read is the operator's own key, in its own namespace: from it everything random derives, so that
 a restart arrives at the same passwords without asking for them.
@@ -49,7 +49,8 @@ class TeamSecrets:
     async def make(self, team: AgentTeam, data: Mapping[str, str]) -> str:
         """The name of a Secret beside the team that holds `data`. Raises EnvironmentProblemError when that is not
         allowed."""
-        name = f"aios-services-{team.metadata.name}-{keyed(await self.key(), data)[:_NAMED]}"
+        said = keyed(await self.key(), [team.metadata.uid, data])
+        name = f"aios-services-{team.metadata.name}-{said[:_NAMED]}"
         try:
             await self._api.create(_manifest(team, name, data))
         except ConflictingWriteError:

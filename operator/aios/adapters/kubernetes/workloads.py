@@ -5,20 +5,23 @@ Every object of a worker is owned by its Agent, so that a team deleted while no 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from aios.adapters.kubernetes.api import Api, Manifest, name_of
 from aios.adapters.kubernetes.observed import has_pods_to_explain, is_rolled_out, observe_workers
 from aios.adapters.kubernetes.render import Owner, PodSettings, config_map_name, render
 from aios.desired.nouns import Worker
-from aios.naming import FIELD_MANAGER, LABEL_MANAGED_BY, labels
+from aios.naming import FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_TEAM, labels
 from aios.ports.workloads import ObservedWorker
-from aios.spec.base import Kind
+from aios.spec.base import Kind, Ref
 
 OURS = {LABEL_MANAGED_BY: FIELD_MANAGER}
 """The label by which our Deployments, Pods and ConfigMaps are listed and watched."""
 
+_ENDED = frozenset({"Succeeded", "Failed"})
+
 ServicesSecret = Callable[[Worker], Awaitable[str]]
-"""The Secret that names a worker's services to it alone; empty: the one that its namespace shares."""
+"""The Secret made for a worker's team; empty: there is none."""
 
 
 async def shared_secret(_: Worker) -> str:
@@ -76,7 +79,7 @@ class KubernetesWorkloads:
 
     async def _pod_settings(self, worker: Worker) -> PodSettings:
         secret = await self._services(worker)
-        return replace(self._settings, services=secret, services_required=True) if secret else self._settings
+        return replace(self._settings, team=secret) if secret else self._settings
 
     async def _remove_old_configs(self, worker: Worker) -> None:
         """Only once no replica uses them: a pod that is started again mounts its ConfigMap anew. Looked for once a
@@ -90,6 +93,18 @@ class KubernetesWorkloads:
             if name != current and _is_owned(found, worker.agent):
                 await self._api.delete("ConfigMap", namespace, name)
         self._tidied[place] = current
+
+
+async def has_workers(api: Api, team: Ref, before: datetime | None) -> bool:
+    """Whether pods of `team` are there, made before that moment if one is given. Those that finish a task outlive
+    their Deployment and even their team."""
+    pods = await api.list("Pod", team.namespace, {**OURS, LABEL_TEAM: team.name})
+    made = [
+        datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+        for pod in pods
+        if pod.get("status", {}).get("phase") not in _ENDED
+    ]
+    return any(before is None or moment < before for moment in made)
 
 
 def _is_owned(manifest: Manifest, agent: str) -> bool:

@@ -1,14 +1,20 @@
 """Large objects in parts, several at a time: up by multipart upload, down by ranges of one version."""
 
 import asyncio
+import logging
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from html import unescape
-from typing import Protocol
+from typing import Protocol, TypeVar
 from xml.sax.saxutils import escape
 
 from aios.adapters.s3.transport import Answer
-from aios.errors import PreconditionError, ServiceUnavailableError
+from aios.cancellation import cancelled
+from aios.errors import AiosError, NotFoundError, PreconditionError, ServiceUnavailableError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PART = 16 * 1024 * 1024
 AT_ONCE = 4
@@ -30,48 +36,75 @@ class Send(Protocol):
 
 
 async def put_in_parts(send: Send, path: str, data: bytes) -> str:
-    """Returns the etag. What was begun and not finished is taken back."""
+    """Returns the etag. What was begun and not finished is taken back. Raises the first error of a part."""
     begun = await send("POST", path, query={"uploads": ""})
     upload = _text(begun.body, "UploadId")
+
+    async def put(start: int) -> str:
+        query = {"partNumber": str(start // PART + 1), "uploadId": upload}
+        return (await send("PUT", path, query=query, body=data[start : start + PART])).etag
+
     try:
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def put(number: int, start: int) -> str:
-            async with room:
-                query = {"partNumber": str(number), "uploadId": upload}
-                return (await send("PUT", path, query=query, body=data[start : start + PART])).etag
-
-        starts = range(0, len(data), PART)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(put(number, start)) for number, start in enumerate(starts, 1)]
-        etags = [task.result() for task in tasks]
-        done = await send("POST", path, query={"uploadId": upload}, body=_completion(etags))
+        etags = await _side_by_side(put, range(0, len(data), PART))
+        return await _completed(send, path, upload, etags)
     except BaseException:
-        await asyncio.shield(send("DELETE", path, query={"uploadId": upload}))
+        await _take_back(send, path, upload)
         raise
+
+
+async def get_rest(send: Send, path: str, first: Answer) -> bytes:
+    """The whole object, of which `first` is the first PART bytes; the rest is of the same version. Raises the first
+    error of a part, PreconditionError when the object was replaced meanwhile."""
+    total = int(first.headers.get("Content-Range", "/0").rpartition("/")[2])
+    if total <= len(first.body):
+        return first.body
+
+    async def get(start: int) -> bytes:
+        span = {"Range": f"bytes={start}-{min(start + PART, total) - 1}"}
+        answer = await send("GET", path, headers=span)
+        if answer.etag != first.etag:
+            raise PreconditionError(f"{path} was replaced while it was read: read it again")
+        return answer.body
+
+    return b"".join([first.body, *await _side_by_side(get, range(len(first.body), total, PART))])
+
+
+async def _side_by_side(work: Callable[[int], Awaitable[T]], starts: Sequence[int]) -> list[T]:
+    """`work` for each, AT_ONCE at a time. When this returns or raises, none of it runs any more.
+
+    No TaskGroup: its ExceptionGroup is no error that anybody waits for, and on Python 3.11 the task in which a group
+    failed counts as cancelled ever after, which spoils the timeouts around it.
+    """
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(start: int) -> T:
+        async with room:
+            return await work(start)
+
+    tasks = [asyncio.create_task(one(start)) for start in starts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await cancelled(*tasks)
+
+
+async def _completed(send: Send, path: str, upload: str, etags: list[str]) -> str:
+    try:
+        done = await send("POST", path, query={"uploadId": upload}, body=_completion(etags))
+    except NotFoundError as error:
+        # The reply to an earlier try was lost, or somebody tidied up: whoever puts it again does no harm.
+        raise ServiceUnavailableError(f"the object store no longer knew the upload of {path} when it ended") from error
     if b"<Error>" in done.body:  # S3 may answer 200 first and fail then
         raise ServiceUnavailableError(f"the object store could not complete {path}: {done.body[:300]!r}")
     return unescape(_text(done.body, "ETag")).strip('"')
 
 
-async def get_rest(send: Send, path: str, first: Answer) -> bytes:
-    """The whole object, of which `first` is the first PART bytes; the rest is of the same version."""
-    total = int(first.headers.get("Content-Range", "/0").rpartition("/")[2])
-    if total <= len(first.body):
-        return first.body
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def get(start: int) -> bytes:
-        async with room:
-            span = {"Range": f"bytes={start}-{min(start + PART, total) - 1}"}
-            answer = await send("GET", path, headers=span)
-            if answer.etag != first.etag:
-                raise PreconditionError(f"{path} was replaced while it was read: read it again")
-            return answer.body
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(get(start)) for start in range(len(first.body), total, PART)]
-    return b"".join([first.body, *(task.result() for task in tasks)])
+async def _take_back(send: Send, path: str, upload: str) -> None:
+    """Give the upload up. If that fails, too, it is only told: why the upload failed matters more."""
+    try:
+        await asyncio.shield(send("DELETE", path, query={"uploadId": upload}))
+    except AiosError as error:
+        log.warning("%s: parts of a broken upload may be left in the object store: %s", path, error)
 
 
 def _completion(etags: list[str]) -> bytes:

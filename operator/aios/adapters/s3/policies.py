@@ -11,7 +11,8 @@ from aios.adapters.s3.dialect import SCRATCH
 
 VERSION = "2012-10-17"
 _READ = ("s3:GetObject",)
-_WRITE = ("s3:GetObject", "s3:PutObject")
+_WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+"""A large object that broke off is taken back."""
 _REMOVE = ("s3:DeleteObject",)
 _LIST = ("s3:ListBucket", "s3:ListBucketVersions")
 

@@ -6,6 +6,7 @@ container around the worker: which files of this user's machine the program read
 
 import asyncio
 import contextlib
+import errno
 import math
 import os
 import shutil
@@ -17,12 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aios.agents.tools.contract import middle_cut
-from aios.errors import EnvironmentProblemError
+from aios.errors import AiosError, EnvironmentProblemError, ServiceUnavailableError
 
 WARDEN = Path(__file__).with_name("warden.py")
 KEPT = 16_384
 """Bytes kept of the beginning of the output, and of its end."""
 GRACE = 5.0
+_BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+"""No process, memory or open file to be had now: passes by itself, and an attempt that ended of it would be paid for
+twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], l
 
     Its home and temporary folder lie beside `folder` and are thrown away.
     Raises CommandRefusedError when `command[0]` is not in `allow`; a path is never allowed, only a program's name.
-    Raises EnvironmentProblemError when this machine lets us start nothing.
+    Raises EnvironmentProblemError when this machine lets us start nothing, ServiceUnavailableError when it is too busy
+    to start one more.
     """
     limits = limits or Limits()
     name = command[0]
@@ -111,10 +116,7 @@ async def _supervised(command: Sequence[str], folder: Path, env: Mapping[str, st
             start_new_session=True,
         )
     except OSError as error:
-        raise EnvironmentProblemError(
-            f"this worker cannot start programs: {sys.executable} in {folder}: {error.strerror or error}; its user "
-            "must be allowed to run that interpreter and to enter that folder"
-        ) from error
+        raise _not_started(error, folder) from error
     output = _Output()
     timed_out = False
     try:
@@ -127,6 +129,19 @@ async def _supervised(command: Sequence[str], folder: Path, env: Mapping[str, st
         await _end(process)
     code = process.returncode if process.returncode is not None else 128 + signal.SIGKILL
     return Ran(code if code >= 0 else 128 - code, output.text, timed_out)
+
+
+def _not_started(error: OSError, folder: Path) -> AiosError:
+    reason = f"{sys.executable} in {folder}: {error.strerror or error}"
+    if error.errno in _BUSY:
+        return ServiceUnavailableError(
+            f"this machine is too busy to start a program: {reason}; if it stays so, give the worker more memory, "
+            "processes or open files"
+        )
+    return EnvironmentProblemError(
+        f"this worker cannot start programs: {reason}; its user must be allowed to run that interpreter and to enter "
+        "that folder"
+    )
 
 
 def _json(budget: Mapping[str, int]) -> str:
