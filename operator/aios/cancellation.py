@@ -20,13 +20,19 @@ def heed_cancellation(cause: BaseException | None = None) -> None:
         raise asyncio.CancelledError from cause
 
 
-async def cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel them and wait until they are gone, asking again if one goes on; what they came to is nobody's concern."""
+async def cancelled(*tasks: asyncio.Task[Any], within: float | None = None) -> None:
+    """Cancel them and wait until they are gone, asking again if one goes on; what they came to is nobody's concern.
+
+    `within`: seconds after which those are left to themselves that put away what they have in hand still, at a server
+    that is frozen. For a process that ends.
+    """
     left = {task for task in tasks if not task.done()}
     while left:
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=PATIENCE_SECONDS)
+        _, left = await asyncio.wait(left, timeout=PATIENCE_SECONDS if within is None else within)
+        if within is not None:
+            break
     for task in tasks:
-        if not task.cancelled():
+        if task.done() and not task.cancelled():
             task.exception()  # seen, so that nobody reports it as lost

@@ -79,6 +79,8 @@ def test_another_state_folder_that_means_something_else_by_a_name_is_refused(
     project.write_text(project.read_text().replace("goal: ", "goal: Differently, "))
     refused = aios("up", "edited", "--once", "-C", "two/.aios", cwd=tmp_path, env=services)
     assert refused.code == 3
+    foreseen = aios("plan", "edited", "-C", "two/.aios", cwd=tmp_path, env=services)
+    assert (foreseen.code, "another installation" in foreseen.err) == (3, True)
     assert f"{tmp_path}/one/.aios" in refused.err
     assert "AIOS_NAMESPACE" in refused.err
     taken = aios("up", "edited", "--once", "--take-over", "-C", "two/.aios", cwd=tmp_path, env=services)

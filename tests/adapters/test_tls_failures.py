@@ -1,5 +1,6 @@
 """What is said of a failure: the servers' own are in each adapter's tests, here is what those cannot show."""
 
+import errno
 import ssl
 
 import pytest
@@ -18,7 +19,21 @@ def said(error: BaseException, trust: Trust, *, answered: bool = False) -> str:
 
 @pytest.mark.parametrize("trust", [PLAIN, ENCRYPTED])
 def test_what_is_no_matter_of_tls_is_said_as_it_was(trust: Trust) -> None:
-    assert said(ConnectionRefusedError(111, "refused"), trust) == "it failed"
+    assert said(OSError(errno.EHOSTUNREACH, "no route"), trust) == "it failed"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"),
+        OSError("Multiple exceptions: [Errno 111] Connect call failed, [Errno 111] Connect call failed"),
+        ExceptionGroup("all attempts failed", [ConnectionRefusedError(errno.ECONNREFUSED, "no")]),
+    ],
+)
+def test_a_port_where_nobody_listens_is_told_without_the_words_of_a_library(refused: Exception) -> None:
+    wrapped = RuntimeError("HTTPConnectionPool(host=...): Max retries exceeded")
+    wrapped.__cause__ = refused
+    assert said(wrapped, PLAIN) == said(wrapped, ENCRYPTED) == "connection refused"
 
 
 def test_a_connection_that_is_cut_before_the_first_answer_may_want_tls() -> None:

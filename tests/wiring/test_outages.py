@@ -176,10 +176,56 @@ async def test_a_failed_call_that_nobody_repeats_is_forgotten_once_its_service_a
     inner.up = False
     assert await failing(port)
     await port.queues()
-    assert told == [AWAY]
+    assert told == [f"{AWAY} (AIOS_OBJECTS_URL)"]
     now += FORGOTTEN_SECONDS + 1
     await port.queues()
-    assert told == [AWAY, ""]
+    assert told[1:] == [""]
+
+
+@pytest.mark.parametrize(
+    ("port", "url", "variable"),
+    [
+        ("broker", {"broker": "amqp://me:secret@127.0.0.1:1"}, "AIOS_BROKER_URL"),
+        ("broker_admin", {"broker": "amqp://me:secret@127.0.0.1:1"}, "AIOS_BROKER_URL"),
+        (
+            "journal_objects",
+            {"objects": "s3+http://k:secret@a:1", "journal": "s3+http://k:secret@a:1"},
+            "AIOS_OBJECTS_URL",
+        ),
+        (
+            "journal_objects",
+            {"objects": "s3+http://k:secret@a:1", "journal": "s3+http://k:secret@b:1"},
+            "AIOS_JOURNAL_URL",
+        ),
+        ("leases", {"sessions": "redis://:secret@127.0.0.1:1"}, "AIOS_SESSIONS_URL"),
+        ("knowledge", {"knowledge": "http://:secret@127.0.0.1:1"}, "AIOS_KNOWLEDGE_URL"),
+    ],
+)
+async def test_what_is_told_names_the_variable_once(port: str, url: dict[str, str], variable: str) -> None:
+    told, inner = list[str](), Shaky()
+    listened = Outages(told.append, Services(**url)).instrument(as_they_are)(port, inner)
+    inner.up, inner.error = False, ServiceUnavailableError("connection refused")
+    assert await failing(listened)
+    inner.up = True
+    await listened.ask()
+    inner.up, inner.error = False, ServiceUnavailableError(f"refused: look at {variable}")
+    assert await failing(listened)
+    assert told == [f"connection refused ({variable})", "", f"refused: look at {variable}"]
+
+
+async def test_an_embedder_that_is_away_is_told_and_hides_nobody_elses_return() -> None:
+    told, inner, other = list[str](), Shaky(), Shaky()
+    stated = Services(objects="s3+http://k:s@127.0.0.1:1", embeddings="ollama+http://127.0.0.1:1/nomic")
+    instrument = Outages(told.append, stated).instrument(as_they_are)
+    embedder, store = instrument("embeddings", inner), instrument("objects", other)
+    inner.up = other.up = False
+    inner.error = ServiceUnavailableError("embedder: nothing answers")
+    assert await failing(embedder)
+    assert await failing(store)
+    other.up = True
+    await store.ask()
+    gone = "embedder: nothing answers (AIOS_EMBEDDINGS_URL); memories are searched by their words alone meanwhile"
+    assert told == [gone, f"{AWAY} (AIOS_OBJECTS_URL)", ""]
 
 
 async def test_a_memory_that_does_not_let_us_in_ends_nothing() -> None:
@@ -189,7 +235,7 @@ async def test_a_memory_that_does_not_let_us_in_ends_nothing() -> None:
     inner.up, inner.error = False, CredentialsRefusedError("refuses the API key")
     assert await failing(port)
     assert await outages.admitted(asyncio.sleep(SILENT, "went on")) == "went on"
-    assert told == ["refuses the API key"]
+    assert told == ["refuses the API key (AIOS_KNOWLEDGE_URL)"]
 
 
 @pytest.mark.parametrize("refusal", [CredentialsRefusedError("no management"), TlsRefusedError("no management")])

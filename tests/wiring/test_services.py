@@ -114,3 +114,23 @@ def test_a_module_that_is_missing_is_named_with_the_extra_that_brings_it(monkeyp
 
 def test_settings_do_not_print_what_is_secret() -> None:
     assert "hunter2" not in repr(settings(broker_url="amqp://u:hunter2@127.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("port", "url", "said"),
+    [
+        ("objects_url", "s3+http://k:s@host:9000/bucket", r"AIOS_OBJECTS_URL has a path.*\?prefix="),
+        ("objects_url", "s3+http://k:s@host:9000?prefix=A_b", "the option prefix begins the names of buckets"),
+        ("sessions_url", "redis://host/0?socket_timeout=abc", "the option socket_timeout is a number"),
+        ("broker_url", "amqp://u:p@host/?heartbeat=", "the option heartbeat is a number"),
+    ],
+)
+def test_what_the_clients_would_pass_over_or_choke_on_is_refused(port: str, url: str, said: str) -> None:
+    with pytest.raises(EnvironmentProblemError, match=said):
+        Services.from_settings(settings(**{port: url}))
+
+
+def test_two_prefixes_of_one_store_are_two_places() -> None:
+    one, two = (Services(journal=f"s3+http://k:s@host:9000?region=eu&prefix={name}-") for name in ("a", "b"))
+    assert one.truth()["journal"] == "s3+http://host:9000?prefix=a-"
+    assert one.truth() != two.truth()

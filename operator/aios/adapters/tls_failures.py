@@ -5,6 +5,7 @@ certificate, often just ends the connection. What can only be guessed is said as
 answer, so that an outage is not blamed on TLS.
 """
 
+import errno
 import re
 import ssl
 from collections.abc import Iterator
@@ -33,14 +34,27 @@ class Way:
     trust: Trust
     variable: str
 
-    def failure(self, error: BaseException, said: str, *, answered: bool = False) -> ServiceUnavailableError:
-        """What to raise: TlsRefusedError where that is the reason. `said` is what the error says; `answered`: the
-        server has answered before, so that it is not TLS."""
+    def failure(
+        self, error: BaseException, said: str, *, answered: bool = False, advice: str = ""
+    ) -> ServiceUnavailableError:
+        """What to raise: TlsRefusedError where that is the reason. `said` is what the error says, where nobody knows
+        better; `answered`: the server has answered before, so that it is not TLS; `advice` follows what is said."""
         refusal = _refusal(error, self.variable) if self.trust.encrypted else ""
         if refusal:
             return TlsRefusedError(f"{self.server}: {refusal}")
         more = "" if answered else _suspicion(error, self.trust, self.variable)
-        return ServiceUnavailableError(f"{self.server}: {said}{more}")
+        told = "connection refused" if _nobody_listens(error) else said
+        return ServiceUnavailableError(f"{self.server}: {told}{advice}{more}")
+
+
+def _nobody_listens(error: BaseException) -> bool:
+    """At none of the host's addresses; of several asyncio and anyio tell in their own ways."""
+    found = [cause for cause in _causes(error) if isinstance(cause, OSError)]
+    each = f"[Errno {errno.ECONNREFUSED}]"
+    return any(
+        cause.errno == errno.ECONNREFUSED or (str(cause).startswith("Multiple exceptions: ") and each in str(cause))
+        for cause in found
+    )
 
 
 def _refusal(error: BaseException, variable: str) -> str:
@@ -92,4 +106,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(one))
         yield one
         kept = (getattr(one, name, None) for name in ("__cause__", "__context__", "reason", "source"))
-        found += [cause for cause in (*kept, *one.args) if isinstance(cause, BaseException)]
+        several = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        found += [cause for cause in (*kept, *one.args, *several) if isinstance(cause, BaseException)]

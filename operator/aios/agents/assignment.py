@@ -91,7 +91,11 @@ async def read_assignment(journal: Journal, bell: Doorbell) -> Assignment:
     found = await _one(journal, stream, bell.seq)
     event = RUN_EVENT.validate_python(found.data) if found else None
     if not isinstance(event, Dispatched) or (event.task.name, event.attempt) != (bell.task, bell.attempt):
-        raise StrayDoorbellError(f"{stream} has no dispatch of {bell.task} attempt {bell.attempt} at {bell.seq}")
+        raise StrayDoorbellError(
+            f"{stream} has no dispatch of {bell.task} attempt {bell.attempt} at {bell.seq}. If this is said again and "
+            "again, this worker and the engine read different journals: state AIOS_JOURNAL_URL, or AIOS_OBJECTS_URL "
+            "where that is not stated, alike for both"
+        )
     return Assignment(
         bell=bell,
         task=event.task,

@@ -4,22 +4,25 @@ import asyncio
 import os
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from aios.cli.options import Namespace, State
 from aios.cli.reading import with_laptop
 from aios.cli.terminal import out, paint, say
-from aios.errors import NotFoundError
+from aios.errors import NotFoundError, ServiceUnavailableError
 from aios.spec.base import Kind, Ref
 
 if TYPE_CHECKING:
     from aios.tasks.attempt_events import AnyAttemptEvent
     from aios.wiring.ports import LaptopPorts
+
+T = TypeVar("T")
 
 app = typer.Typer(add_completion=False)
 
@@ -45,15 +48,24 @@ def logs(
 
     async def work(ports: "LaptopPorts") -> None:
         if follow:
-            run = await _run_to_come(ports, namespace, project, named=named)
+            run = await _until_served(lambda: _run_to_come(ports, namespace, project, named=named))
         else:
             run = await run_of(ports, namespace, project)
         if task:
-            await _task(ports, run, task)
+            await _task(ports, run, task, follow=follow)
         else:
             await _run(ports, run, project, follow=follow)
 
-    with_laptop(state, work)
+    with_laptop(state, work, for_ever=follow)
+
+
+async def _until_served(work: Callable[[], Awaitable[T]]) -> T:
+    """The result of `work`, begun again while a service is away; `with_laptop` says which."""
+    while True:
+        try:
+            return await work()
+        except ServiceUnavailableError:
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def run_of(ports: "LaptopPorts", namespace: str, project: str) -> str:
@@ -112,18 +124,21 @@ async def _run(ports: "LaptopPorts", run: str, project: str, *, follow: bool) ->
             out(f"{_clock(record.at)}  {text}")
 
 
-async def _task(ports: "LaptopPorts", run: str, task: str) -> None:
+async def _task(ports: "LaptopPorts", run: str, task: str, *, follow: bool) -> None:
     from aios.naming import attempt_stream
     from aios.tasks.attempt_events import ATTEMPT_EVENT
 
-    heads = await ports.journal.streams(attempt_stream(run, "", 0).removesuffix("/0"))
+    async def served(work: Callable[[], Awaitable[T]]) -> T:
+        return await (_until_served(work) if follow else work())
+
+    heads = await served(lambda: ports.journal.streams(attempt_stream(run, "", 0).removesuffix("/0")))
     mine = [head.stream for head in heads if head.stream.split("/")[-2] == task]
     if not mine:
         known = ", ".join(dict.fromkeys(head.stream.split("/")[-2] for head in heads)) or "none yet"
         raise NotFoundError(f'no attempt at a task "{task}" in {run}; there are attempts at: {known}')
     for stream in sorted(mine, key=lambda name: int(name.rsplit("/", 1)[1])):
         out(paint(f"attempt {stream.rsplit('/', 1)[1]}", "bold"))
-        for stored in await ports.journal.read(stream):
+        for stored in await served(partial(ports.journal.read, stream)):
             for line in _told(ATTEMPT_EVENT.validate_python(stored.data)):
                 out(f"{_clock(stored.at)}  {line}" if not line.startswith(" ") else line)
         await asyncio.sleep(0)

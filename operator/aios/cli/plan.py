@@ -14,6 +14,7 @@ from aios.desired.changes import Action, ChangeSet
 
 if TYPE_CHECKING:
     from aios.embedded.state_folder import StateFolder
+    from aios.errors import HeldElsewhereError
     from aios.spec.catalogue import Catalogue
     from aios.spec.loading import Loaded
     from aios.spec.model import Model
@@ -52,7 +53,7 @@ def plan(
     if manifests:
         _manifests(catalogue)
         return
-    changes = asyncio.run(_changes(folder, sources, loaded))
+    changes, obstacle = asyncio.run(_changes(folder, sources, loaded))
     if output == "json":
         routes = {"routes": list(_routes(catalogue))} if explain else {}
         out(json.dumps({**changes.to_json(), **routes}, indent=2, default=str))
@@ -64,23 +65,37 @@ def plan(
             out()
             out(text)
     say(paint(f"against {_where(folder)}; nothing was changed", "dim", stream=sys.stderr))
+    if obstacle is not None:
+        raise obstacle
 
 
-async def _changes(folder: "StateFolder", sources: "Sources", loaded: "Loaded") -> ChangeSet:
+async def _changes(
+    folder: "StateFolder", sources: "Sources", loaded: "Loaded"
+) -> "tuple[ChangeSet, HeldElsewhereError | None]":
+    """What `up` would change, and what it would refuse it for."""
     from aios.cli.reading import services_stated
+    from aios.errors import HeldElsewhereError
+    from aios.wiring.laptop import names_of
     from aios.wiring.ports import open_ports
     from aios.wiring.sources import plan_sources, stored
 
     origins = sources.origins(loaded)
     if not folder.exists:
-        return plan_sources(loaded.catalogue, {}, origins, sources.names).changes
+        return plan_sources(loaded.catalogue, {}, origins, sources.names).changes, None
     folder.check_version()
-    ports = open_ports(folder, services_stated())
+    services = services_stated()
+    ports = open_ports(folder, services)
     try:
         existing = await stored(ports.resources)
+        planned = plan_sources(loaded.catalogue, existing, origins, sources.names)
+        if services.journal:
+            names = names_of(folder, ports, looking=True)
+            await names.check(loaded.catalogue.resources, existing, prune=planned.prune)
+    except HeldElsewhereError as error:
+        return planned.changes, error
     finally:
         await ports.close()
-    return plan_sources(loaded.catalogue, existing, origins, sources.names).changes
+    return planned.changes, None
 
 
 def _where(state: "StateFolder") -> str:

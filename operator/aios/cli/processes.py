@@ -33,8 +33,8 @@ def worker(
     """Run one replica of an agent until it is told to stop (SIGTERM: finish what is in flight).
 
     Any number may run, on any host that reaches the services. They are named by AIOS_BROKER_URL, AIOS_OBJECTS_URL,
-    AIOS_SESSIONS_URL and, for members with Memory, AIOS_KNOWLEDGE_URL and AIOS_EMBEDDINGS_URL; `aios doctor` looks at
-    them.
+    AIOS_SESSIONS_URL, AIOS_JOURNAL_URL if the engine has one, and, for members with Memory, AIOS_KNOWLEDGE_URL and
+    AIOS_EMBEDDINGS_URL; `aios doctor` looks at them.
     """
     if (agent is None) == (config is None):
         raise typer.BadParameter("name the agent (--agent NAMESPACE/NAME) or its configuration (--config FILE)")
@@ -105,8 +105,8 @@ def engine(
         metrics_address=settings.metrics_address,
     )
     with Progress(verbose=verbose) as progress:
-        ended, interrupted = in_loop(lambda stop: up(options, progress, stop))
-    raise typer.Exit(0 if interrupted or ended.succeeded else 1)
+        ended = in_loop(lambda stop: up(options, progress, stop), code=os.EX_OK)
+    raise typer.Exit(0 if ended is None or ended.succeeded else 1)
 
 
 def _drive_cluster(context: str | None, *, verbose: bool) -> int:

@@ -2,10 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -35,17 +35,29 @@ def with_resources(state: Path | None, context: str | None, work: "Callable[[Res
     return asyncio.run(inside())
 
 
-def with_laptop(state: Path | None, work: "Callable[[LaptopPorts], Awaitable[T]]") -> T:
-    """Run `work` on the laptop's ports. Raises NotFoundError when there is no state folder."""
+def with_laptop(
+    state: Path | None, work: "Callable[[LaptopPorts], Coroutine[Any, Any, T]]", *, for_ever: bool = False
+) -> T:
+    """Run `work` on the laptop's ports. Raises NotFoundError when there is no state folder.
+
+    A service that is away is told on stderr, and ends it with ServiceUnavailableError after `waiting.PATIENCE`;
+    `for_ever`: never, if `work` itself begins again.
+    """
     from aios.cli.state import existing
+    from aios.cli.waiting import NOTICED_AFTER, PATIENCE, Waiting
+    from aios.wiring.instrument import as_they_are
+    from aios.wiring.outages import Outages
     from aios.wiring.ports import open_ports
 
-    folder = existing(state)
+    folder, services = existing(state), services_stated()
 
     async def inside() -> T:
-        ports = open_ports(folder, services_stated())
+        waiting = Waiting(patience=None if for_ever else PATIENCE)
+        # Refused credentials are told as well: `work` may hide them, or do without that service.
+        outages = Outages(waiting, services, admission=False, silent_after=NOTICED_AFTER)
+        ports = open_ports(folder, services, outages.instrument(as_they_are))
         try:
-            return await work(ports)
+            return await waiting.bounded(work(ports))
         finally:
             await ports.close()
 

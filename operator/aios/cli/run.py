@@ -62,14 +62,15 @@ def run(
 
         out(to_yaml([stated(project)]))
         return
+    from aios.cli.session import INTERRUPTED
     from aios.cli.state import command, to_use
     from aios.wiring.ending import stalled
 
     folder = to_use(state, files or ())
-    ended, interrupted = _carry_out(project, folder, tuple(files or ()), verbose=verbose)
-    if interrupted:
+    ended = _carry_out(project, folder, tuple(files or ()), verbose=verbose)
+    if ended is None:
         say(f"stopped. Go on with:  {command('aios up', folder)}")
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     last = ended.projects.get(project.ref)
     if last is None or not ended.succeeded:
         obstacle = stalled(last) if last else "it was deleted meanwhile"
@@ -116,10 +117,8 @@ def stated(project: "Project") -> dict[str, object]:
     return {"apiVersion": project.api_version, "kind": project.kind, "metadata": metadata, "spec": dumped["spec"]}
 
 
-def _carry_out(
-    project: "Project", folder: "StateFolder", files: tuple[str, ...], *, verbose: bool
-) -> "tuple[Ended, bool]":
-    """How it ended, and whether the person stopped it."""
+def _carry_out(project: "Project", folder: "StateFolder", files: tuple[str, ...], *, verbose: bool) -> "Ended | None":
+    """How it ended; None: the person stopped it."""
     from aios.cli.progress import Progress
     from aios.cli.session import in_loop, prepare
     from aios.errors import NotFoundError
@@ -140,19 +139,17 @@ def _carry_out(
     with Progress(stream=sys.stderr, only=frozenset({project.run_id}), verbose=verbose) as progress:
         if driver is not None and not files:
             say(f"state  {folder.path} (the aios up that runs, process {driver}, does the work)")
-            ended, interrupted = in_loop(lambda stop: attend(folder, services, project, progress, stop))
-        else:
-            options = UpOptions(
-                state=folder,
-                sources=Sources(files, namespace=project.metadata.namespace),
-                services=services,
-                once=True,
-                project=project,
-                metrics_port=settings.metrics_port,
-                metrics_address=settings.metrics_address,
-            )
-            ended, interrupted = in_loop(lambda stop: up(options, progress, stop))
-    return ended, interrupted
+            return in_loop(lambda stop: attend(folder, services, project, progress, stop))
+        options = UpOptions(
+            state=folder,
+            sources=Sources(files, namespace=project.metadata.namespace),
+            services=services,
+            once=True,
+            project=project,
+            metrics_port=settings.metrics_port,
+            metrics_address=settings.metrics_address,
+        )
+        return in_loop(lambda stop: up(options, progress, stop))
 
 
 def _deliver(project: "Project", folder: "StateFolder", to: Path | None) -> None:

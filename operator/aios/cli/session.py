@@ -1,18 +1,21 @@
 """What commands that run for a while share: where their logs go, and how Ctrl-C reaches them."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from aios.cli.terminal import say
 from aios.embedded.state_folder import StateFolder
 from aios.settings import Settings, read_settings
 from aios.telemetry import configure_logs
+from aios.wiring.stopping import GIVEN_UP, Stoppable
 
 T = TypeVar("T")
 
-PATIENT_SIGNALS = 2
+INTERRUPTED = 130
+"""As shells have it: 128 and the number of SIGINT."""
+ENDING_SECONDS = 22.0
+"""From the first Ctrl-C to the end, whatever holds it up: more than draining and last words may take."""
 
 
 def prepare(state: StateFolder, *, verbose: bool) -> Settings:
@@ -23,26 +26,14 @@ def prepare(state: StateFolder, *, verbose: bool) -> Settings:
     return settings
 
 
-def in_loop(work: Callable[[asyncio.Event], Awaitable[T]]) -> tuple[T, bool]:
+def in_loop(work: Callable[[asyncio.Event], Awaitable[T]], *, code: int = INTERRUPTED) -> T | None:
     """Run `work(stop)` in a loop of its own; SIGINT and SIGTERM set `stop`, the first time to finish what is in
-    flight, the second time to stop at once. The third ends the process where it stands, which loses nothing recorded.
+    flight, the second time to stop at once, which loses nothing recorded.
 
-    Returns its result and whether it was told to stop.
+    Returns its result, or None when it was told to stop; then the process exits with `code`, soon.
     """
-    told = 0
-
-    async def inside() -> T:
-        stop = asyncio.Event()
-
-        def tell() -> None:
-            nonlocal told
-            told += 1
-            if told > PATIENT_SIGNALS:
-                os._exit(128 + signal.SIGINT)
-            stop.set()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, tell)
-        return await work(stop)
-
-    return asyncio.run(inside()), told > 0
+    stoppable: Stoppable[T] = Stoppable(code=code, longest=ENDING_SECONDS)
+    result = stoppable.run(work)
+    if stoppable.gave_up:
+        say(GIVEN_UP)
+    return None if stoppable.told else result

@@ -33,7 +33,7 @@ def up(
     Killed at any moment, the next `aios up` goes on; unchanged YAML that is done starts nothing and spends nothing.
     """
     from aios.cli.progress import Progress
-    from aios.cli.session import in_loop, prepare
+    from aios.cli.session import INTERRUPTED, in_loop, prepare
     from aios.cli.state import command, to_use
     from aios.cli.terminal import say
     from aios.wiring.laptop import Workers
@@ -56,12 +56,12 @@ def up(
         metrics_address=settings.metrics_address,
     )
     with Progress(verbose=verbose) as progress:
-        ended, interrupted = in_loop(lambda stop: run_up(options, progress, stop))
-        if not interrupted:
+        ended = in_loop(lambda stop: run_up(options, progress, stop))
+        if ended is not None:
             report(progress, ended, folder)
-    if interrupted:
+    if ended is None:
         say(f"stopped. Go on with:  {command(' '.join(['aios', 'up', *named]), folder)}")
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(0 if ended.succeeded else 1)
 
 

@@ -99,13 +99,15 @@ class StateFolder:
             ) from error
         self.check_version()
 
-    def identity(self) -> str:
-        """What tells this folder from every other one, whatever host or path it moves to; made at the first question.
-        Only for the holder of the lock."""
+    def identity(self, *, make: bool = True) -> str:
+        """What tells this folder from every other one, whatever host or path it moves to; made at the first question,
+        which only the holder of the lock may ask. Without `make` "" before that."""
         card = self.path / "identity.json"
         try:
             return str(json.loads(card.read_text(encoding="utf-8"))["id"])
         except FileNotFoundError:
+            if not make:
+                return ""
             made = uuid.uuid4().hex
         except (ValueError, KeyError, TypeError) as error:
             raise EnvironmentProblemError(f"{card} is damaged ({error}): restore it, or remove it") from error

@@ -8,7 +8,7 @@ each other; the second is refused. What another installation still declares outl
 import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -91,14 +91,10 @@ class Holders:
         some may be held already. `take_over`, which works once for each thing and value, ends the hold of others on
         what is wanted, or, where nothing is, on what is known.
         """
-        everything = {**known, **wanted}
-        states = dict(zip(everything, await asyncio.gather(*map(self._state, everything)), strict=True))
-        changes: dict[Ref, str] = {}
+        states = await self._states({**known, **wanted})
+        changes = self._changes(states, wanted, known)
         seized: set[Ref] = set()
-        for ref, said in everything.items():
-            if not self._changes(states[ref], said, again=ref in wanted):
-                continue
-            changes[ref] = said
+        for ref, said in changes.items():
             if take_over and ref in (wanted or known) and f"{self._me.id}/{take_over}" not in states[ref].used:
                 seized.add(ref)
             else:
@@ -107,6 +103,12 @@ class Holders:
             self._hold(ref, said, states[ref], take_over if ref in seized else "") for ref, said in changes.items()
         )
         await asyncio.gather(*holds)
+
+    async def check(self, wanted: Mapping[Ref, str], *, known: Mapping[Ref, str]) -> None:
+        """Raise what `declare` would, and hold nothing."""
+        states = await self._states({**known, **wanted})
+        for ref, said in self._changes(states, wanted, known).items():
+            self._require_agreement(ref, states[ref], said)
 
     async def release(self, ref: Ref) -> None:
         """Hold it no longer. Raises ServiceUnavailableError."""
@@ -136,9 +138,16 @@ class Holders:
         """Whether another installation holds it."""
         return bool((await self._state(ref)).holders.keys() - {self._me.id})
 
-    def _changes(self, state: _State, said: str, *, again: bool) -> bool:
-        mine = state.holders.get(self._me.id)
-        return mine is None or (again and mine.digest != said)
+    def _changes(
+        self, states: Mapping[Ref, _State], wanted: Mapping[Ref, str], known: Mapping[Ref, str]
+    ) -> Mapping[Ref, str]:
+        """What is not held yet, or with another digest."""
+        mine = {ref: state.holders.get(self._me.id) for ref, state in states.items()}
+        return {
+            ref: said
+            for ref, said in {**known, **wanted}.items()
+            if (held := mine[ref]) is None or (ref in wanted and held.digest != said)
+        }
 
     def _require_agreement(self, ref: Ref, state: _State, said: str) -> None:
         for holder in (holder for identity, holder in state.holders.items() if identity != self._me.id):
@@ -174,6 +183,9 @@ class Holders:
         if seq >= KEPT_RECORDS and seq % KEPT_RECORDS == 0:
             now = await self._state(ref)
             await self._journal.compact(Snapshot(stream, now.seq, _spelled(now)))
+
+    async def _states(self, refs: Collection[Ref]) -> Mapping[Ref, _State]:
+        return dict(zip(refs, await asyncio.gather(*map(self._state, refs)), strict=True))
 
     async def _state(self, ref: Ref) -> _State:
         stream = declared_stream(ref.namespace, ref.kind, ref.name)

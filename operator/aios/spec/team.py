@@ -68,7 +68,8 @@ class Limits(Part):
     reply_cache: Duration | None = Field(
         default=None,
         description="How long a model's answer to exactly the same request in a first attempt may be given again "
-        "without asking it, such as 1h. Answers are kept with the sessions meanwhile. Default: never.",
+        "without asking it, such as 1h. A request holds the project's name, goal and list of files. Answers are kept "
+        "with the sessions meanwhile. Default: never.",
     )
 
 

@@ -14,6 +14,7 @@ from aios.wiring.follow import RunReader, positions
 from aios.wiring.laptop import names_of
 from aios.wiring.ports import open_ports
 from aios.wiring.services import Services
+from aios.wiring.stopping import before
 
 
 async def submit(resources: Resources, project: Project) -> None:
@@ -35,10 +36,17 @@ async def attend(
     """Give a project to the `aios up` that runs already, and follow it until it ended or `stop` is set."""
     ports = open_ports(state, services)
     try:
-        reader = RunReader(ports.journal, await positions(ports.journal))
-        if services.journal:
-            await names_of(state, ports).declare((project,), {})
-        await submit(ports.resources, project)
+        known: dict[str, int] = {}
+
+        async def begin() -> None:
+            known.update(await positions(ports.journal))
+            if services.journal:
+                await names_of(state, ports).declare((project,), {})
+            await submit(ports.resources, project)
+
+        if not await before(stop, begin()):
+            return Ended({})
+        reader = RunReader(ports.journal, known)
 
         async def look() -> None:
             async for ref in ports.resources.changes():
@@ -51,7 +59,7 @@ async def attend(
         showing = asyncio.create_task(show(reader, audience))
         try:
             await asyncio.wait({looking, stopping, showing}, return_when=asyncio.FIRST_COMPLETED)
-            await last_words(reader, audience, showing)
+            await last_words(reader, audience, showing, stop=stop)
         finally:
             await cancelled(looking, stopping, showing)
         found = await ports.resources.get(project.ref)

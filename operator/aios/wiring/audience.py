@@ -9,6 +9,10 @@ from aios.embedded.state_folder import StateFolder
 from aios.errors import ServiceUnavailableError
 from aios.spec.catalogue import Catalogue
 from aios.wiring.follow import RunReader, RunRecord
+from aios.wiring.stopping import before
+
+LAST_WORDS_SECONDS = 3.0
+"""How long they may take once somebody wants to end: a journal that is frozen has none to give."""
 
 
 class Audience(Protocol):
@@ -45,11 +49,18 @@ async def show(reader: RunReader, audience: Audience) -> None:
         audience.happened(record)
 
 
-async def last_words(reader: RunReader, audience: Audience, showing: asyncio.Task[None]) -> None:
+async def last_words(
+    reader: RunReader, audience: Audience, showing: asyncio.Task[None], *, stop: asyncio.Event
+) -> None:
     """Tell what is on record and was not told yet, then no more."""
     await cancelled(showing)
-    try:
+
+    async def tell() -> None:
         async for record in reader.news():
             audience.happened(record)
+
+    try:
+        if not await before(stop, tell(), patience=LAST_WORDS_SECONDS):
+            audience.waiting(f"not everything can be shown: no answer from the journal for {LAST_WORDS_SECONDS:.0f} s")
     except ServiceUnavailableError as error:
         audience.waiting(f"not everything can be shown: {error}")

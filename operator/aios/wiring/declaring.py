@@ -34,16 +34,15 @@ class Names:
 
         Raises HeldElsewhereError when another installation says something else by one of the names.
         """
-        said = {resource.ref: _said(resource) for resource in wanted if resource.ref.kind in HELD}
-        known = {
-            ref: _said(resource)
-            for ref, resource in existing.items()
-            if ref.kind in HELD
-            and ref not in said
-            and ref not in prune
-            and resource.metadata.deletion_timestamp is None
-        }
+        said, known = _split(wanted, existing, prune)
         await (await self._holders()).declare(said, known=known, take_over=take_over)
+
+    async def check(
+        self, wanted: Iterable[Declared], existing: Mapping[Ref, AnyResource], *, prune: Collection[Ref] = ()
+    ) -> None:
+        """Raise what `declare` would, and hold nothing."""
+        said, known = _split(wanted, existing, prune)
+        await (await self._holders()).check(said, known=known)
 
     async def declare_project(self, project: Project) -> None:
         """For a cluster, where projects come one by one: when it, or what it says, is new to this process."""
@@ -78,6 +77,19 @@ class Names:
 
     async def _is_running(self, project: Ref) -> bool:
         return await unfinished_run(self._journal, project.namespace, project.name) is not None
+
+
+def _split(
+    wanted: Iterable[Declared], existing: Mapping[Ref, AnyResource], prune: Collection[Ref]
+) -> tuple[Mapping[Ref, str], Mapping[Ref, str]]:
+    """What is said now, and what was said before and stays in the store."""
+    said = {resource.ref: _said(resource) for resource in wanted if resource.ref.kind in HELD}
+    known = {
+        ref: _said(resource)
+        for ref, resource in existing.items()
+        if ref.kind in HELD and ref not in said and ref not in prune and resource.metadata.deletion_timestamp is None
+    }
+    return said, known
 
 
 def _said(resource: AnyResource) -> str:

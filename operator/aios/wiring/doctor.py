@@ -6,8 +6,10 @@ It spends nothing: models are asked for their names, never for an answer. Keys a
 import asyncio
 import importlib.util
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 
 from aios.embedded.state_folder import StateFolder
 from aios.errors import AiosError, EnvironmentProblemError, MissingExtraError, ModelCallError
@@ -37,6 +39,22 @@ _TWINS = {
     "knowledge": "Qdrant's local mode",
 }
 
+_PROBED_BY = {
+    "broker": ("rabbitmq", "aio_pika"),
+    "objects": ("s3", "minio"),
+    "journal": ("s3", "minio"),
+    "sessions": ("redis", "redis.asyncio"),
+    "knowledge": ("qdrant", "qdrant_client"),
+    "ollama+http": ("ollama", "ollama"),
+    "ollama+https": ("ollama", "ollama"),
+    "openai+http": ("openai_compatible", "openai"),
+    "openai+https": ("openai_compatible", "openai"),
+    Provider.ANTHROPIC: ("anthropic", "anthropic"),
+    Provider.OPENAI_COMPATIBLE: ("openai_compatible", "openai"),
+    Provider.OLLAMA: ("ollama", "ollama"),
+}
+"""Adapter and library of a port, an embedder's scheme, or a model's provider."""
+
 Ask = Callable[[], Awaitable[Probe]]
 
 
@@ -64,9 +82,22 @@ async def examine(
     state: StateFolder, services: Services, models: Sequence[Model], credentials: Credentials
 ) -> Sequence[Finding]:
     """Everything, asked at the same time; in a stable order."""
+    _import(services, models)
     asked = [_service(port, url, ask) for port, url, ask in _services(services)]
     asked += [_model(model, credentials) for model in models]
     return [_folder(state), *await asyncio.gather(*asked), *_extras()]
+
+
+def _import(services: Services, models: Sequence[Model]) -> None:
+    """What will be asked with, before anybody is: a library that takes seconds to load, as the first time it may, would
+    stop the loop while others wait for answers that have come."""
+    stated = [port for port in _TWINS if getattr(services, port)]
+    for asked in (*stated, services.embeddings.partition(":")[0], *(model.spec.provider for model in models)):
+        adapter, library = _PROBED_BY.get(asked, ("", ""))
+        if adapter:
+            with suppress(ModuleNotFoundError):  # which one is told where it is needed
+                import_module(library)
+                import_module(f"aios.adapters.{adapter}.probe")
 
 
 def _folder(state: StateFolder) -> Finding:

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import ValidationError
 
+from aios.adapters.model_api.embedding import VARIABLE, told
 from aios.errors import EnvironmentProblemError, ModelCallError
 from aios.memories.cached_embedder import CachedEmbedder
 from aios.ports.embedder import Embedder
@@ -17,9 +18,9 @@ from aios.ports.probe import Probe
 from aios.ports.sessions import Sessions
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Locality, Provider
+from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.own_hosts import SUFFIXES, is_own
 
-VARIABLE = "AIOS_EMBEDDINGS_URL"
 FORM = "ollama+http[s]://[:KEY@]HOST:PORT/MODEL or openai+http[s]://[:KEY@]HOST:PORT/v1/MODEL[?least=0.6&mine=yes]"
 PROVIDERS = {"ollama": Provider.OLLAMA, "openai": Provider.OPENAI_COMPATIBLE}
 LEAST = 0.5
@@ -39,12 +40,12 @@ class Stated:
         return self.key
 
 
-def open_embedder(url: str, sessions: Sessions) -> Embedder | None:
+def open_embedder(url: str, sessions: Sessions, instrument: Instrument = as_they_are) -> Embedder | None:
     """None without a URL. Nothing is connected yet; `sessions` keep what was embedded lately.
 
     Raises EnvironmentProblemError when the URL is no embedder's, or one of somebody else's machines.
     """
-    return CachedEmbedder(_embedder(read_url(url)), sessions) if url else None
+    return CachedEmbedder(instrument("embeddings", _embedder(read_url(url))), sessions) if url else None
 
 
 async def probe_embedder(url: str) -> Probe:
@@ -59,7 +60,7 @@ async def probe_embedder(url: str) -> Probe:
 
         return await openai_compatible(stated.spec, stated.api_key)
     except ModelCallError as error:
-        raise EnvironmentProblemError(str(error)) from error
+        raise told(error) from error
 
 
 def read_url(url: str) -> Stated:

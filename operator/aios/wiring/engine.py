@@ -4,7 +4,6 @@ fence lets one drive each run."""
 import asyncio
 import logging
 import os
-import signal
 import socket
 import uuid
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from aios.wiring.outages import Outages, to_log
 from aios.wiring.patience import until_served
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
+from aios.wiring.stopping import GIVEN_UP, Stoppable
 
 log = logging.getLogger(__name__)
 
@@ -49,20 +49,22 @@ class EngineOptions:
 def run(options: EngineOptions) -> int:
     """Until SIGTERM or SIGINT; returns the exit code: 0, or 3 when its surroundings do not let it run."""
     configure_logs(file=None, stderr=True, verbose=options.verbose)
+    stoppable: Stoppable[None] = Stoppable(code=os.EX_OK)
     try:
-        return asyncio.run(_run(options))
+        stoppable.run(partial(_run, options))
+        if stoppable.gave_up:
+            log.warning("%s", GIVEN_UP)
+        return os.EX_OK
     except AiosError as error:
         log.error("%s", error)
         return _CANNOT_RUN
 
 
-async def _run(options: EngineOptions) -> int:
+async def _run(options: EngineOptions, stop: asyncio.Event) -> None:
     missing = options.services.missing()
     if missing and not options.pod:
         raise EnvironmentProblemError(f"an engine needs {', '.join(missing)}; `aios doctor` says what each is")
-    stop, ready = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ready = asyncio.Event()
     metrics = serve_metrics(
         "engine", __version__, port=options.metrics_port, address=options.metrics_address, ready=ready.is_set
     )
@@ -78,7 +80,6 @@ async def _run(options: EngineOptions) -> int:
     finally:
         await cancelled(driving, stopping)
         metrics.close()
-    return os.EX_OK
 
 
 async def _drive(options: EngineOptions, ready: asyncio.Event) -> None:

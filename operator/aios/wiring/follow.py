@@ -17,6 +17,8 @@ RUNS = "runs/"
 PATIENCE = 1.0
 """Seconds after which the streams are looked at even if nobody said that something changed."""
 PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+"""A look that a frozen service held up says nothing about the next one."""
 """Between two looks: in a busy journal every append is a change, and nobody reads that fast."""
 
 
@@ -76,7 +78,7 @@ class RunReader:
                 look = time.monotonic() - started
                 await self._journal.changed(PATIENCE)
                 # A journal that is far away, or long, is looked at less often.
-                await asyncio.sleep(max(PAUSE, 2 * look))
+                await asyncio.sleep(min(max(PAUSE, 2 * look), LONGEST_PAUSE))
             except ServiceUnavailableError as error:
                 log.info("reading what happens again: %s", error)
                 await asyncio.sleep(PATIENCE)

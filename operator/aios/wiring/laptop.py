@@ -7,14 +7,16 @@ and heartbeats expire by themselves.
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from enum import Enum
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from aios.adapters.published.workloads import PublishedWorkloads
 from aios.agents.worker import preload
@@ -46,7 +48,11 @@ from aios.wiring.ports import LaptopPorts, open_ports
 from aios.wiring.services import Services
 from aios.wiring.worker import Replicas
 
+log = logging.getLogger(__name__)
+
 LOOK_SECONDS = 0.1
+LEAVE_SECONDS = 1.0
+"""What was cancelled at the end has so long to put away its leases and heartbeats, which expire by themselves."""
 PACE = Pace(workers=4, longest_delay=30.0, resync=60.0)
 
 
@@ -180,11 +186,11 @@ class Laptop:
 
     async def drain(self, grace: float) -> None:
         """Once `run` is cancelled: let workers finish what they have, at most `grace` seconds."""
-        await self._embedded.drain(grace)
+        await _left_to_expire(self._embedded.drain(grace), grace + LEAVE_SECONDS)
 
     async def close(self) -> None:
         """End every replica now."""
-        await self._embedded.close()
+        await _left_to_expire(self._embedded.close(), LEAVE_SECONDS)
         if self._workers is not Workers.ELSEWHERE:
             await self._rest()
         await self._models.close()
@@ -232,9 +238,17 @@ async def laptop(
             await ports.close()
 
 
-def names_of(state: StateFolder, ports: LaptopPorts) -> Names:
-    """What a state folder calls its own on shared services."""
-    holders = Holders(ports.journal, Installation.of_folder(state.identity(), state.path))
+async def _left_to_expire(work: Coroutine[Any, Any, None], patience: float) -> None:
+    try:
+        async with asyncio.timeout(patience):
+            await work
+    except TimeoutError:
+        log.warning("the end does not wait for services that do not answer: leases and heartbeats there will expire")
+
+
+def names_of(state: StateFolder, ports: LaptopPorts, *, looking: bool = False) -> Names:
+    """What a state folder calls its own on shared services; `looking`: without writing anything."""
+    holders = Holders(ports.journal, Installation.of_folder(state.identity(make=not looking), state.path))
 
     async def known() -> Holders:
         return holders

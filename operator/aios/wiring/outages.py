@@ -8,6 +8,7 @@ same call succeeds: one server may answer on one port, or to one question, and n
 import asyncio
 import inspect
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,10 @@ _PLAYED_BY = {
 """Which service's URL a port goes to, where that is called otherwise."""
 _MANY_CALLS = {"journal"}
 """One call of it is many of `journal_objects`, and `changed` waits on purpose: only those are timed."""
+
+_INSTEAD = {"embeddings": "; memories are searched by their words alone meanwhile"}
+"""What nobody waits for, and what is done instead."""
+_VARIABLE = re.compile(r"AIOS_[A-Z_]+_URL")
 
 Call = tuple[str, str]
 """A port's name and a method of it."""
@@ -146,7 +151,7 @@ class Outages:
             self._refusal = self._refusal or str(error)
             self._refused.set()
         else:
-            self._note(call, str(error))
+            self._note(call, self._named(call, str(error)))
 
     def _note(self, call: Call, reason: str) -> None:
         group = self._group(call)
@@ -154,19 +159,16 @@ class Outages:
         news = call not in self._away and all(away.group != group and away.reason != reason for away in others)
         self._away[call] = _Away(group, reason, self._now())
         if news:
-            self._told(reason)
+            self._told(f"{reason}{_INSTEAD.get(call[0], '')}")
 
     def _is_back(self, call: Call) -> None:
         group, now = self._group(call), self._now()
         self._answered[group] = now
-        if not self._away:
-            return
-        forgotten = [
-            other for other, away in self._away.items() if away.group == group and now - away.at > FORGOTTEN_SECONDS
-        ]
-        for key in {call, *forgotten} & self._away.keys():
+        old = now - FORGOTTEN_SECONDS
+        over = [other for other, away in self._away.items() if other == call or (away.group == group and away.at < old)]
+        for key in over:
             del self._away[key]
-        if not self._away:
+        if over and all(other[0] in _INSTEAD for other in self._away):
             self._told("")
 
     def _patience(self, call: Call) -> "_Patience | None":
@@ -177,15 +179,21 @@ class Outages:
     def _look(self, call: Call, began: float) -> float:
         """Tell a call in flight since `began` when nobody got an answer of its service for long. Returns when to look
         again, in seconds; 0: not any more."""
-        port = _port(call)
-        if self._url(port) == self._url("objects"):
-            port = "objects"  # the journal is there unless it is stated
         silent = self._now() - max(began, self._answered.get(self._group(call), began))
         if silent < self._silent_after:
             return self._silent_after - silent
         if call not in self._away:
-            self._note(call, f"no answer from {self._url(port)} ({variable(port)}) for {silent:.0f} s")
+            self._note(call, self._named(call, f"no answer from {self._group(call)}", f" for {silent:.0f} s"))
         return 0.0
+
+    def _named(self, call: Call, reason: str, rest: str = "") -> str:
+        """With the variable that states the service, unless the reason says which to look at, or it is a twin."""
+        port = _port(call)
+        if not self._url(port) or _VARIABLE.search(reason):
+            return f"{reason}{rest}"
+        if self._url(port) == self._url("objects"):
+            port = "objects"  # the journal is there unless it is stated
+        return f"{reason} ({variable(port)}){rest}"
 
     def _group(self, call: Call) -> str:
         """What goes away together: the server at one address; a twin by the port's name."""

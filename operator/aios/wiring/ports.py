@@ -1,6 +1,8 @@
 """The ports of a process, opened: each a real service where a URL is stated, else its twin in the state folder. The
 one list of who plays which port."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +38,10 @@ from aios.wiring.unconfigured import NoKnowledge
 if TYPE_CHECKING:
     from aios.adapters.redis.announcements import RedisAnnouncements
 
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS, LEAST_CLOSE_SECONDS = 2.0, 0.2
+"""For all ports together, and for each when others have used that up."""
 JOURNAL_BUCKET = "aios-journal"
 PREFIX = "aios"
 """Before every name in a server that others may use too."""
@@ -69,9 +75,15 @@ class WorkPorts:
     _close: tuple[_Closes, ...]
 
     async def close(self) -> None:
-        """Finish what was begun and close every file and connection."""
+        """Finish what was begun and close every file and connection; a server that is frozen is not waited for."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + CLOSE_SECONDS
         for port in self._close:
-            await port.close()
+            try:
+                async with asyncio.timeout_at(max(until, loop.time() + LEAST_CLOSE_SECONDS)):
+                    await port.close()
+            except TimeoutError:
+                log.warning("%s was left as it is: it did not close in time", type(port).__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +130,7 @@ def open_work_ports(state: StateFolder | None, services: Services, instrument: I
         broker, broker_admin, broker_parts = _broker(state, services)
         buckets = _buckets(state, services.objects)
         sessions, leases, counters, vanishing_parts = _vanishing(state, services)
-        knowledge, knowledge_parts = _knowledge(state, services, sessions)
+        knowledge, knowledge_parts = _knowledge(state, services, sessions, instrument)
         journal, prepare, journal_parts = _journal(state, services, instrument)
     stores: dict[str, ObjectStore] = {}
 
@@ -223,9 +235,9 @@ def _vanishing(state: StateFolder | None, services: Services) -> tuple[Sessions,
 
 
 def _knowledge(
-    state: StateFolder | None, services: Services, sessions: Sessions
+    state: StateFolder | None, services: Services, sessions: Sessions, instrument: Instrument
 ) -> tuple[Knowledge, tuple[_Closes, ...]]:
-    embedder = open_embedder(services.embeddings, sessions)
+    embedder = open_embedder(services.embeddings, sessions, instrument)
     if services.knowledge:
         from aios.adapters.qdrant.knowledge import QdrantServerKnowledge
 

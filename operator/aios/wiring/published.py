@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from aios.adapters.published.publication import find
 from aios.cancellation import cancelled
 from aios.desired.nouns import WorkerConfig
 from aios.errors import InvalidSpecError, NotFoundError, ServiceUnavailableError
 from aios.ports.object_store import ObjectStore
+from aios.wiring.stopping import before
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +71,11 @@ async def _first(objects: ObjectStore, agent: AgentName, stop: asyncio.Event) ->
     said = ""
     while not stop.is_set():
         try:
-            found = await _look(objects, agent)
+            found = await _unless(stop, _look(objects, agent))
             reason = f"no engine has published agent {agent} yet: is `aios engine` running, and the name right?"
         except (ServiceUnavailableError, InvalidSpecError) as error:
             found, reason = None, str(error)
-        if found is not None:
+        if found is not None or stop.is_set():
             return found
         if reason != said:
             log.warning("waiting: %s", reason)
@@ -104,6 +106,17 @@ async def _look(objects: ObjectStore, agent: AgentName) -> WorkerConfig | None:
     except NotFoundError:  # not even the bucket is there
         return None
     return publication.config if publication else None
+
+
+async def _unless(stop: asyncio.Event, look: Coroutine[Any, Any, WorkerConfig | None]) -> WorkerConfig | None:
+    """What `look` finds; None as soon as `stop` is set, whether the store answers or not."""
+    found: list[WorkerConfig | None] = []
+
+    async def looking() -> None:
+        found.append(await look)
+
+    await before(stop, looking())
+    return found[0] if found else None
 
 
 async def _pause(stop: asyncio.Event) -> None:

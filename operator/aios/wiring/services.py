@@ -3,6 +3,7 @@
 URLs hold credentials: what is shown, logged or written down is always `without_credentials`.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -31,6 +32,22 @@ _OPTIONS = {
     "embeddings": ("least", "mine"),
 }
 """What a URL may state after its `?`, besides the options of TLS: ours, and those of the clients that read it whole."""
+_NUMBERS = frozenset(
+    {
+        "db",
+        "heartbeat",
+        "health_check_interval",
+        "least",
+        "max_connections",
+        "protocol",
+        "socket_connect_timeout",
+        "socket_timeout",
+        "timeout",
+    }
+)
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_PREFIX = re.compile(r"([a-z0-9][a-z0-9-]{0,29})?")
+"""Of bucket names, which have 63 characters at most, and a namespace comes after it."""
 ABROAD = ("broker", "objects", "sessions")
 """What processes that share no state folder must share as services."""
 
@@ -59,6 +76,7 @@ class Services:
             _require(port, url)
             tls.check(url, variable(port))
             _require_known_options(port, url)
+            _require_sound_options(port, url)
         if stated["embeddings"]:
             read_url(stated["embeddings"])
         return cls(**{**stated, "journal": stated["journal"] or stated["objects"]})
@@ -69,7 +87,7 @@ class Services:
 
     def truth(self) -> dict[str, str]:
         """Where what must not be lost is: journal and files, without credentials; empty: in the state folder."""
-        return {port: without_credentials(getattr(self, port)) for port in ("journal", "objects")}
+        return {port: _place(getattr(self, port)) for port in ("journal", "objects")}
 
 
 def variable(port: str) -> str:
@@ -84,6 +102,12 @@ def without_credentials(url: str) -> str:
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path.rstrip('/')}"
+
+
+def _place(url: str) -> str:
+    """Two prefixes in one store are two places."""
+    prefix = dict(parse_qsl(urlsplit(url).query)).get("prefix", "")
+    return without_credentials(url) + (f"?prefix={prefix}" if prefix else "")
 
 
 def with_credentials(url: str, user: str, password: str) -> str:
@@ -108,9 +132,25 @@ def _require(port: str, url: str) -> None:
             f"{variable(port)} is no URL for this: it starts with {known} and names a host; in a user or password the "
             "characters : / ? # [ ] @ % are percent-encoded, as %2F is for /"
         )
+    if port in {"objects", "journal"} and parts.path.strip("/"):
+        raise EnvironmentProblemError(
+            f"{variable(port)} has a path, and buckets are made by us: to keep installations apart, state a beginning "
+            "of their names, ?prefix=NAME-"
+        )
     if port == "sessions" and not (parts.path.strip("/") or "0").isdecimal():
         # The client takes what is no number for database 0 and says nothing.
         raise EnvironmentProblemError(f"{variable(port)} names a database that is no number: redis://HOST:PORT/0")
+
+
+def _require_sound_options(port: str, url: str) -> None:
+    for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
+        if name in _NUMBERS and not _NUMBER.fullmatch(value):
+            raise EnvironmentProblemError(f"{variable(port)}: the option {name} is a number, and this is none")
+        if name == "prefix" and not _PREFIX.fullmatch(value):
+            raise EnvironmentProblemError(
+                f"{variable(port)}: the option prefix begins the names of buckets: at most 30 of a-z, 0-9 and -, the "
+                "first no -"
+            )
 
 
 def _require_known_options(port: str, url: str) -> None:

@@ -54,8 +54,11 @@ class Sources:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """How they are remembered: absolute, so that it does not matter where `aios up` is typed."""
-        return tuple(path if path == STDIN else str(Path(path).expanduser().resolve()) for path in self.paths)
+        """How they are remembered: absolute, so that it does not matter where `aios up` is typed, and for the namespace
+        they were read for, so that another AIOS_NAMESPACE brings in more and deletes nothing."""
+        read_for = "" if self.namespace == "default" else f" (namespace {self.namespace})"
+        places = (path if path == STDIN else str(Path(path).expanduser().resolve()) for path in self.paths)
+        return tuple(place + read_for for place in places)
 
     @property
     def files(self) -> tuple[Path, ...]:

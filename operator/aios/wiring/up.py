@@ -6,7 +6,7 @@ must remember stands in the state folder before it is told: killed at any moment
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,15 +28,16 @@ from aios.wiring.audience import Audience, last_words, show
 from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
 from aios.wiring.instrument import Instrument, as_they_are
-from aios.wiring.laptop import Laptop, Workers, laptop
+from aios.wiring.laptop import LEAVE_SECONDS, Laptop, Workers, laptop
 from aios.wiring.outages import Outages
 from aios.wiring.patience import until_served
 from aios.wiring.services import Services
 from aios.wiring.sources import apply_sources, plan_sources, stored
 from aios.wiring.stated import Sources
+from aios.wiring.stopping import before
 
 DRAIN_SECONDS = 10.0
-LAST_WORDS_SECONDS = 2.0
+SETTLE_SECONDS = 2.0
 """How long statuses may take to say how things ended."""
 CLEANUP_SECONDS = 30.0
 """How long cleaning up behind what was deleted while nobody ran may hold up the end."""
@@ -107,7 +108,7 @@ class _Up:
 
     async def run(self, loaded: Loaded, stop: asyncio.Event) -> Ended:
         """Apply, then run until there is a reason to end."""
-        if not await _before(stop, self._begin(loaded)):
+        if not await before(stop, self._begin(loaded)):
             return Ended({})
         waited_for = await self._projects(loaded)
         reader = RunReader(self._journal, self._known)
@@ -121,14 +122,16 @@ class _Up:
             for task in endless:
                 if task.done():
                     task.result()  # none ends by itself: this raises what ended it
+            if stop.is_set():
+                self._audience.draining()
             # First the engine and the reconciler, or they would give drained workers new work and new replicas.
-            await _before(stop, self._laptop.buried(CLEANUP_SECONDS))
-            await self._laptop.settle(LAST_WORDS_SECONDS)
-            await cancelled(watch, reason, loops)
-            await self._end(stop)
-            await last_words(reader, self._audience, showing)
+            await before(stop, self._laptop.buried(CLEANUP_SECONDS))
+            await self._laptop.settle(SETTLE_SECONDS)
+            await cancelled(watch, reason, loops, within=LEAVE_SECONDS)
+            await self._laptop.drain(DRAIN_SECONDS)
+            await last_words(reader, self._audience, showing, stop=stop)
         finally:
-            await cancelled(watch, reason, loops, showing)
+            await cancelled(watch, reason, loops, showing, within=LEAVE_SECONDS)
         found = {ref: await self._resources.get(ref) for ref in waited_for}
         return Ended({ref: project for ref, project in found.items() if isinstance(project, Project)})
 
@@ -142,15 +145,6 @@ class _Up:
         if not all([await self._has_ended(ref) for ref in await self._projects(loaded)]):
             self._laptop.warm_up()
         self._known = await until_served(lambda: positions(self._journal), "read the journal", self._laptop.clock)
-
-    async def _end(self, stop: asyncio.Event) -> None:
-        if stop.is_set():
-            self._audience.draining()
-            stop.clear()  # set once more: do not wait
-        drain = asyncio.create_task(self._laptop.drain(DRAIN_SECONDS))
-        again = asyncio.create_task(stop.wait())
-        await asyncio.wait({drain, again}, return_when=asyncio.FIRST_COMPLETED)
-        await cancelled(drain, again)
 
     async def _apply(self, loaded: Loaded) -> None:
         sources = self._options.sources
@@ -230,15 +224,3 @@ class _Up:
         if not isinstance(project, Project):
             return True
         return await until_served(lambda: has_ended(project, self._journal), "read the journal", self._laptop.clock)
-
-
-async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Whether `work` was done before `stop` was set; if not, it is given up."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-        return working.done()
-    finally:
-        await cancelled(working, stopping)

@@ -8,12 +8,12 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -34,6 +34,7 @@ from aios.wiring.outages import Outages, to_log
 from aios.wiring.ports import WorkPorts, open_ports, open_work_ports
 from aios.wiring.published import AgentName, follow_published
 from aios.wiring.services import Services
+from aios.wiring.stopping import GIVEN_UP, Stoppable
 from aios.workspace.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -91,18 +92,29 @@ def run(options: WorkerOptions) -> int:
     configure_logs(file=logs, stderr=not options.parent or loud, verbose=loud)
     if state is None and services.missing():
         if config is not None and settings.pod:
-            return asyncio.run(_wait_unready(settings, config, services.missing()))
+            return _until_told(partial(_wait_unready, settings, config, services.missing()), options)
         raise EnvironmentProblemError(
             f"this worker knows no {', '.join(services.missing())}: on a laptop `aios up` starts workers itself; name "
             "its state folder with --state DIR, or set these variables (`aios doctor` says what each is)"
         )
-    return asyncio.run(_serve(options, settings, services, config, state))
+    return _until_told(lambda stop: _serve(options, settings, services, config=config, state=state, stop=stop), options)
 
 
-async def _wait_unready(settings: Settings, config: WorkerConfig, missing: tuple[str, ...]) -> int:
+def _until_told(work: Callable[[asyncio.Event], Awaitable[None]], options: WorkerOptions) -> int:
+    # Ctrl-C reaches a terminal's whole group: a worker that a supervisor started hears of it from both, which is no
+    # second wish; that one is killed when its time is over.
+    stoppable: Stoppable[None] = Stoppable(code=os.EX_OK, insistent=not options.parent)
+    stoppable.run(work)
+    if stoppable.gave_up:
+        log.warning("%s", GIVEN_UP)
+    return os.EX_OK
+
+
+async def _wait_unready(
+    settings: Settings, config: WorkerConfig, missing: tuple[str, ...], stop: asyncio.Event
+) -> None:
     """A pod whose cluster has no services configured: alive, never ready, until SIGTERM. A crash loop would say less
     and cost more."""
-    stop = _told_to_stop()
     metrics = _metrics(settings, lambda: False)
     try:
         with bound(namespace=config.namespace, agent=config.agent, worker=settings.pod):
@@ -110,19 +122,20 @@ async def _wait_unready(settings: Settings, config: WorkerConfig, missing: tuple
             await stop.wait()
     finally:
         metrics.close()
-    return os.EX_OK
 
 
 async def _serve(
     options: WorkerOptions,
     settings: Settings,
     services: Services,
+    *,
     config: WorkerConfig | None,
     state: StateFolder | None,
-) -> int:
+    stop: asyncio.Event,
+) -> None:
     if state is not None:
         state.open()
-    stop, is_ready = _told_to_stop(), asyncio.Event()
+    is_ready = asyncio.Event()
     metrics = _metrics(settings, is_ready.is_set)
     # A supervisor, or a cluster, would start it again and again: there it waits, with the reason in its log.
     outages = Outages(to_log, services, admission=not (options.parent or settings.pod))
@@ -155,7 +168,6 @@ async def _serve(
         await models.close()
         await ports.close()
         metrics.close()
-    return os.EX_OK
 
 
 async def _work(
@@ -186,14 +198,6 @@ def _scratch(state: StateFolder | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="aios-worker-") as folder:
         yield Path(folder)
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
 
 
 def _metrics(settings: Settings, ready: Callable[[], bool]) -> MetricsServer:

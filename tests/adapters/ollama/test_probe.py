@@ -83,7 +83,7 @@ async def test_texts_become_vectors_in_order_by_a_model_that_is_pulled_first(
 
 async def test_an_embedder_without_its_daemon_or_model_says_so(spec: Callable[..., ModelSpec]) -> None:
     (port,) = free_ports(1)
-    with pytest.raises(ServiceUnavailableError, match="nothing answers"):
+    with pytest.raises(ServiceUnavailableError, match=r"nothing answers.*set AIOS_EMBEDDINGS_URL to where it runs"):
         await OllamaEmbedder(spec(endpoint=f"http://127.0.0.1:{port}"), key).embed(["a"], Privacy.PUBLIC)
     with pytest.raises(EnvironmentProblemError, match="cannot pull unknown"):
         await OllamaEmbedder(spec(model="unknown"), key).embed(["a"], Privacy.PUBLIC)

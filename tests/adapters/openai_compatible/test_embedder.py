@@ -66,7 +66,7 @@ async def test_an_answer_that_holds_no_vectors_is_refused(
 
 async def test_a_server_that_is_away_or_busy_may_answer_later(server: ModelStub, dialect: OpenAIDialect) -> None:
     (port,) = free_ports(1)
-    with pytest.raises(ServiceUnavailableError, match="cannot be reached"):
+    with pytest.raises(ServiceUnavailableError, match=r"cannot be reached.*Is AIOS_EMBEDDINGS_URL right"):
         await embedder(f"http://127.0.0.1:{port}").embed(["a"], Privacy.PUBLIC)
     dialect.embedded = Refuse(503)
     with pytest.raises(ServiceUnavailableError, match="503"):

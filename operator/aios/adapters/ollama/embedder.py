@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from aios.adapters.model_api import embedding
 from aios.adapters.ollama.connection import ApiKey, connected
 from aios.adapters.ollama.failures import told
 from aios.adapters.ollama.pulling import is_there, pull
-from aios.errors import EnvironmentProblemError, ModelCallError, ServiceUnavailableError
+from aios.errors import ModelCallError
 from aios.ports.embedder import Vector
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Privacy
@@ -44,8 +45,7 @@ class OllamaEmbedder:
         try:
             return await self._embed(texts, await self._api_key())
         except ModelCallError as error:
-            kind = ServiceUnavailableError if error.transient else EnvironmentProblemError
-            raise kind(f"embedder: {error}") from error
+            raise embedding.told(error) from error
 
     async def _embed(self, texts: Sequence[str], key: str) -> Sequence[Vector]:
         spec = self._spec

@@ -1,11 +1,13 @@
 """OpenAICompatibleEmbedder: vectors of a server of your own that speaks OpenAI's protocol: llama.cpp's, vLLM, TEI."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from aios.adapters.model_api import embedding
 from aios.adapters.model_api.call import ApiKey, one_call
 from aios.adapters.model_api.late_client import LateClient
 from aios.adapters.openai_compatible.model import open_client, openai_vendor, sent_headers
-from aios.errors import EnvironmentProblemError, MissingExtraError, ModelCallError, ServiceUnavailableError
+from aios.errors import MissingExtraError, ModelCallError
 from aios.ports.embedder import Vector
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Privacy
@@ -19,7 +21,7 @@ class OpenAICompatibleEmbedder:
 
     def __init__(self, spec: ModelSpec, api_key: ApiKey, *, least: float = LEAST) -> None:
         self._spec, self._api_key, self._least = spec, api_key, least
-        self._vendor = openai_vendor(spec.model or "", spec)
+        self._vendor = replace(openai_vendor(spec.model or "", spec), key_place=embedding.VARIABLE)
 
     @property
     def name(self) -> str:
@@ -37,8 +39,7 @@ class OpenAICompatibleEmbedder:
         try:
             return _vectors(await self._ask(texts), len(texts))
         except ModelCallError as error:
-            kind = ServiceUnavailableError if error.transient else EnvironmentProblemError
-            raise kind(f"embedder: {error}") from error
+            raise embedding.told(error) from error
         except ModuleNotFoundError as error:
             raise MissingExtraError("models", "the embedder") from error
 

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
 import aiormq
@@ -49,6 +49,7 @@ class RabbitServer:
         self._way = Way(f"RabbitMQ at {self.address}", self.trust, "AIOS_BROKER_URL")
         self._context: ssl.SSLContext | None = None
         self._url = URL(url).update_query({"heartbeat": str(heartbeat), "name": f"aios {purpose}"})
+        self._vhost = f'the vhost "{unquote(parts.path[1:]) or "/"}"'
         self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connection] = WeakKeyDictionary()
         self._failure: tuple[Exception | None, float] = None, 0.0
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -82,6 +83,12 @@ class RabbitServer:
         except aiormq.exceptions.ProbableAuthenticationError as error:
             raise CredentialsRefusedError(
                 f"RabbitMQ at {self.address} refuses the user, password or vhost in AIOS_BROKER_URL: correct them"
+            ) from error
+        except aiormq.exceptions.InvalidFrameError as error:
+            # In place of its greeting the server says good-bye: so it refuses a vhost, and nothing else.
+            raise CredentialsRefusedError(
+                f"RabbitMQ at {self.address} does not open {self._vhost} for this user: make it, give the user rights "
+                "to it, or correct the path in AIOS_BROKER_URL"
             ) from error
         except TimeoutError as error:
             raise ServiceUnavailableError(f"RabbitMQ at {self.address} did not answer in time") from error

@@ -56,11 +56,9 @@ class Management:
                     raise ServiceUnavailableError(self._refused(answer.status, path))
                 return await answer.json(content_type=None) if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            said = (
-                f"it does not answer ({error or type(error).__name__}): enable the plugin rabbitmq_management, or name "
-                "its address in AIOS_BROKER_ADMIN_URL"
-            )
-            raise self._way.failure(error, said, answered=self._answered) from error
+            said = f"it does not answer ({error or type(error).__name__})"
+            advice = ": enable the plugin rabbitmq_management, or name its address in AIOS_BROKER_ADMIN_URL"
+            raise self._way.failure(error, said, answered=self._answered, advice=advice) from error
 
     def _tls(self) -> ssl.SSLContext | bool:
         if self._context is None and self._trust.encrypted:
