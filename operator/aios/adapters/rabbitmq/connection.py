@@ -125,5 +125,7 @@ class RabbitServer:
 
 
 def _told(error: BaseException) -> str:
+    if isinstance(error, ConnectionError) and "Server connection" in str(error):
+        return "it ended the connection"  # aiormq says this in several ways, at random; one outage is told once
     words = [str(word) for word in getattr(error, "args", ()) if word]
     return " ".join(words) or type(error).__name__
