@@ -16,6 +16,7 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "operator" / "README.md",
     ROOT / "operator" / "DECISIONS.md",
+    ROOT / "operator" / "SERVICES.md",
     ROOT / "crds" / "README.md",
     *sorted((ROOT / "examples").rglob("README.md")),
     *sorted((ROOT / "specs").rglob("README.md")),
