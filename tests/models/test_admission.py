@@ -10,7 +10,6 @@ from random import Random
 import pytest
 from prometheus_client import REGISTRY
 
-from aios.cancellation import cancelled
 from aios.errors import ModelCallError
 from aios.models.admission import Reason
 from aios.models.pace import Pace
@@ -109,7 +108,9 @@ async def test_a_large_call_is_not_starved_by_small_ones(crowd: Crowd) -> None:
         async with asyncio.timeout(30):
             assert await crowd.ask(0, spec, large)
     finally:
-        await cancelled(*others)  # Redis' client may swallow the first one
+        for other in others:
+            other.cancel()
+        await asyncio.wait(others)
 
 
 async def test_a_provider_that_fails_is_left_alone_by_all_and_then_tried_by_one(crowd: Crowd) -> None:

@@ -121,7 +121,7 @@ def test_settings_do_not_print_what_is_secret() -> None:
     [
         ("objects_url", "s3+http://k:s@host:9000/bucket", r"AIOS_OBJECTS_URL has a path.*\?prefix="),
         ("objects_url", "s3+http://k:s@host:9000?prefix=A_b", "the option prefix begins the names of buckets"),
-        ("sessions_url", "redis://host/0?socket_timeout=abc", "the option socket_timeout is a number"),
+        ("sessions_url", "redis://host/0?max_connections=abc", "the option max_connections is a number"),
         ("broker_url", "amqp://u:p@host/?heartbeat=", "the option heartbeat is a number"),
     ],
 )

@@ -27,7 +27,7 @@ _OPTIONS = {
     "journal": ("region", "prefix"),
     "sessions": (
         *("db", "protocol", "client_name", "max_connections", "health_check_interval"),
-        *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
+        *("socket_connect_timeout", "socket_keepalive"),
     ),
     "embeddings": ("least", "mine"),
 }
@@ -41,7 +41,6 @@ _NUMBERS = frozenset(
         "max_connections",
         "protocol",
         "socket_connect_timeout",
-        "socket_timeout",
         "timeout",
     }
 )
