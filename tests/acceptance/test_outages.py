@@ -12,13 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from aios.desired.nouns import WorkerConfig, WorkerModel
-from aios.spec.model import ModelSpec, ScriptRule
-from aios.spec.team import Limits, Member
-from aios.spec.vocabulary import Provider, Tier
 from tests.acceptance.test_laptop import until
-from tests.acceptance.test_real_services import running
-from tests.cli.console import EXAMPLES, aios
+from tests.cli.console import EXAMPLES, aios, running
+from tests.desired.building import worker_file
 from tests.servers.minio import MinioProcess
 from tests.servers.rabbitmq import RabbitProcess, made_vhost
 from tests.servers.redis import RedisProcess
@@ -151,16 +147,6 @@ def test_a_worker_that_is_not_let_in_ends_at_once(
     done = aios("worker", "--config", worker_file(tmp_path), cwd=tmp_path, env=services)
     assert done.code == 3, done.err
     assert "AIOS_SESSIONS_URL" in done.err
-
-
-def worker_file(folder: Path) -> Path:
-    """A worker's configuration, as a pod's ConfigMap holds it."""
-    member = Member(name="developer", tier=Tier.EXECUTION, models=("m",), prompt="You work.")
-    model = WorkerModel(name="m", spec=ModelSpec(provider=Provider.SCRIPTED, script=(ScriptRule(reply="ok"),)))
-    config = WorkerConfig(namespace="default", team="t", member=member, models=(model,), limits=Limits())
-    file = folder / "worker.json"
-    file.write_text(config.model_dump_json(by_alias=True))
-    return file
 
 
 def refused(tmp_path: Path, services: Mapping[str, str], variable: str) -> None:

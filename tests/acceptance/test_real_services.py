@@ -3,16 +3,15 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from subprocess import STDOUT, Popen
 
 import pytest
 
 from aios.naming import digest
 from tests.acceptance.test_laptop import until
-from tests.cli.console import EXAMPLES, aios, command, environment
+from tests.cli.console import EXAMPLES, aios, running
 from tests.servers.minio import MinioProcess
 from tests.servers.rabbitmq import RabbitProcess, made_vhost
 from tests.servers.redis import RedisProcess
@@ -31,18 +30,6 @@ def services(rabbitmq: RabbitProcess, minio: str, redis_server: str, tmp_path: P
         "AIOS_OBJECTS_URL": f"{minio}?prefix={name}-",
         "AIOS_SESSIONS_URL": redis_server.replace("/0", f"/{1 + int(name[:4], 16) % 15}"),
     }
-
-
-@contextmanager
-def running(log: Path, services: Mapping[str, str], *words: str | Path) -> Iterator["Popen[bytes]"]:
-    """`aios WORDS` in the background, its output in `log`."""
-    with log.open("ab") as output:
-        process = Popen(command(*words), cwd=log.parent, stdout=output, stderr=STDOUT, env=environment(services))
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_one_command_over_real_services_delivers_what_it_does_on_a_laptop(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.test_laptop import until
-from tests.acceptance.test_outages import private_minio, worker_file
-from tests.acceptance.test_real_services import running
-from tests.cli.console import EXAMPLES, aios
+from tests.acceptance.test_outages import private_minio
+from tests.cli.console import EXAMPLES, aios, running
+from tests.desired.building import worker_file
 from tests.servers.minio import MinioProcess
 
 __all__ = ["private_minio"]

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +46,17 @@ def aios(*words: str | Path, cwd: Path, stdin: str = "", env: Mapping[str, str] 
         env=environment(env),
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def running(log: Path, variables: Mapping[str, str], *words: str | Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """`aios WORDS` in the background, its output in `log`; killed in the end."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command(*words), cwd=log.parent, stdout=output, stderr=subprocess.STDOUT, env=environment(variables)
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

@@ -1,13 +1,16 @@
 """Small valid resources for tests; each test states only what it is about."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from aios.desired.nouns import WorkerConfig, WorkerModel
 from aios.spec.base import ConfigMap, Kind, Ref, Resource
 from aios.spec.catalogue import Lookup
-from aios.spec.model import Model
+from aios.spec.model import Model, ModelSpec, ScriptRule
 from aios.spec.project import Project
-from aios.spec.team import AgentTeam
+from aios.spec.team import AgentTeam, Limits, Member
+from aios.spec.vocabulary import Provider, Tier
 
 PRICES = {"inputPerMTok": "3.00", "outputPerMTok": "15.00"}
 
@@ -44,3 +47,13 @@ def lookup(*resources: Resource) -> Lookup:
 
 def ref(kind: Kind, name: str) -> Ref:
     return Ref(kind, "default", name)
+
+
+def worker_file(folder: Path) -> Path:
+    """A worker's configuration, as a pod's ConfigMap holds it."""
+    developer = Member(name="developer", tier=Tier.EXECUTION, models=("m",), prompt="You work.")
+    answering = WorkerModel(name="m", spec=ModelSpec(provider=Provider.SCRIPTED, script=(ScriptRule(reply="ok"),)))
+    config = WorkerConfig(namespace="default", team="t", member=developer, models=(answering,), limits=Limits())
+    file = folder / "worker.json"
+    file.write_text(config.model_dump_json(by_alias=True))
+    return file

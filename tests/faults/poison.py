@@ -20,8 +20,9 @@ from aios.ports.journal import Journal, Stored
 from aios.tasks.attempt_events import ATTEMPT_EVENT, AnyAttemptEvent, Claimed, Ended
 from aios.tasks.result import Outcome
 from aios.wiring.ports import JOURNAL_BUCKET
+from tests.cli.console import running
 from tests.faults.battery.workload import KILL_WORKER, POISON
-from tests.faults.real_services import RealServices, running
+from tests.faults.real_services import RealServices
 
 TEAM, MEMBER = "crew", "worker"
 AGENT = f"default/{TEAM}-{MEMBER}"

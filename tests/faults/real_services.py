@@ -1,15 +1,12 @@
 """A RabbitMQ, a MinIO and a Redis as the processes of a test use them, and the verdict on what those leave there."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import STDOUT, Popen
 
 from aios.embedded.state_folder import StateFolder
 from aios.wiring.ports import open_work_ports
 from aios.wiring.services import Services
-from tests.cli.console import command, environment
 from tests.faults.battery.verdict import Verdict, judge
 from tests.servers.rabbitmq import made_vhost
 
@@ -56,15 +53,3 @@ class RealServices:
             return await judge(ports, ledger=folder / "ledger.jsonl", receipts=folder / "receipts", kills=kills)
         finally:
             await ports.close()
-
-
-@contextmanager
-def running(log: Path, variables: Mapping[str, str], *words: str | Path) -> Iterator["Popen[bytes]"]:
-    """`aios WORDS` in the background, its output in `log`; killed in the end."""
-    with log.open("ab") as output:
-        process = Popen(command(*words), cwd=log.parent, stdout=output, stderr=STDOUT, env=environment(variables))
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()

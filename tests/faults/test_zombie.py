@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.console import running
 from tests.faults.battery.verdict import Verdict
 from tests.faults.poison import AGENT, Batch
-from tests.faults.real_services import RealServices, running
+from tests.faults.real_services import RealServices
 from tests.servers.waiting import eventually
 
 

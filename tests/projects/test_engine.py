@@ -3,21 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from aios.embedded.resources import SqliteResources
 from aios.errors import InvalidSpecError, ServiceUnavailableError
 from aios.naming import ANNOTATION_RETRY, agent_name, attempt_stream, queue_name
 from aios.ports.journal import Record
 from aios.ports.resources import AnyResource
 from aios.projects.activity import ActivityLedger
-from aios.projects.engine import Engine
 from aios.projects.steering import DELETED
 from aios.spec.agent import Agent, AgentSpec
-from aios.spec.base import Condition, Kind, ObjectMeta, Ref
+from aios.spec.base import Condition, ObjectMeta, Ref
 from aios.spec.project import Project, ProjectStatus
 from aios.spec.vocabulary import DeletionPolicy, Privacy, ProjectPhase, TaskPhase
 from aios.tasks.attempt_events import Claimed, Ended
@@ -510,54 +507,3 @@ async def test_a_doorbell_that_died_becomes_a_record_of_its_run_and_its_task_is_
     assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
     died = [event for event in await laptop.events(run) if isinstance(event, DoorbellDied)]
     assert [(event.task, event.attempt, event.queue) for event in died] == [("a", 1, queue)]
-
-
-class Strangers:
-    """Others declare everything."""
-
-    async def ours(self, _ref: Ref) -> bool:
-        return False
-
-    async def elsewhere(self, _ref: Ref) -> bool:
-        return True
-
-
-async def test_a_run_that_others_declare_too_goes_on_when_its_project_is_deleted_here(laptop: Laptop) -> None:
-    await laptop.prepare()
-    laptop.start_engine(neighbours=Strangers())
-    ref = await laptop.apply(build_project("shared", task("a")))
-    run = (await laptop.project(ref)).run_id
-
-    async def it_is_dispatched() -> bool:
-        return bool(attempts_of(list(await laptop.events(run))))
-
-    await eventually(it_is_dispatched)
-    await laptop.resources.delete(ref)
-    await asyncio.sleep(0.5)
-    assert not await was_cancelled(laptop, run)
-
-
-async def test_runs_of_projects_that_others_keep_are_left_alone_where_the_journal_is_shared(
-    laptop: Laptop, tmp_path: Path
-) -> None:
-    await laptop.prepare()
-    laptop.start_engine()
-    run = (await laptop.project(await laptop.apply(build_project("theirs", task("a"))))).run_id
-
-    async def it_is_dispatched() -> bool:
-        return bool(attempts_of(list(await laptop.events(run))))
-
-    await eventually(it_is_dispatched)
-    (tmp_path / "other").mkdir()
-    others = SqliteResources(tmp_path / "other" / "resources.db")
-    stranger = Engine(
-        replace(laptop.ports, resources=others), name="stranger", sweep_seconds=0.05, neighbours=Strangers()
-    )
-    driving = asyncio.create_task(stranger.run())
-    await asyncio.sleep(0.5)
-    driving.cancel()
-    await asyncio.gather(driving, return_exceptions=True)
-    assert not await was_cancelled(laptop, run)
-    laptop.start_workers()
-    assert (await laptop.ended(Ref(Kind.PROJECT, "default", "theirs"))).phase is ProjectPhase.SUCCEEDED
-    await others.close()

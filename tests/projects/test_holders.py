@@ -102,7 +102,7 @@ async def test_what_is_taken_over_is_what_is_wanted_and_nothing_beside_it(here: 
 async def test_a_removal_is_for_the_last_who_declares_it(here: Holders, there: Holders) -> None:
     for holders in (here, there):
         await holders.declare({PROJECT: "1"}, known={})
-    assert [holder.installation.where for holder in await here.begin_removal(PROJECT)] == ["there:/two"]
+    assert [holder.where for holder in await here.begin_removal(PROJECT)] == ["there:/two"]
     assert not await here.ours(PROJECT)
     assert await there.begin_removal(PROJECT) == ()
 

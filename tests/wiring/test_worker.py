@@ -12,21 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from aios.desired.nouns import WorkerConfig, WorkerModel
-from aios.spec.model import ModelSpec, ScriptRule
-from aios.spec.team import Limits, Member
-from aios.spec.vocabulary import Provider, Tier
+from tests.desired.building import worker_file
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A worker's configuration, as a file."""
-    member = Member(name="developer", tier=Tier.EXECUTION, models=("m",), prompt="You work.")
-    model = WorkerModel(name="m", spec=ModelSpec(provider=Provider.SCRIPTED, script=(ScriptRule(reply="ok"),)))
-    worker = WorkerConfig(namespace="default", team="t", member=member, models=(model,), limits=Limits())
-    file = tmp_path / "worker.json"
-    file.write_text(worker.model_dump_json(by_alias=True))
-    return file
+    return worker_file(tmp_path)
 
 
 def start(config: Path, **environment: str) -> "subprocess.Popen[str]":

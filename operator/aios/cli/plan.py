@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +26,7 @@ app = typer.Typer(add_completion=False)
 
 STYLE = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.DELETE: "red"}
 LONGEST = 100
+JOURNAL_SECONDS = 5.0
 
 
 @app.command()
@@ -74,7 +75,6 @@ async def _changes(
 ) -> "tuple[ChangeSet, HeldElsewhereError | None]":
     """What `up` would change, and what it would refuse it for."""
     from aios.cli.reading import services_stated
-    from aios.errors import HeldElsewhereError
     from aios.wiring.laptop import names_of
     from aios.wiring.ports import open_ports
     from aios.wiring.sources import plan_sources, stored
@@ -88,14 +88,28 @@ async def _changes(
     try:
         existing = await stored(ports.resources)
         planned = plan_sources(loaded.catalogue, existing, origins, sources.names)
+        obstacle = None
         if services.journal:
             names = names_of(folder, ports, looking=True)
-            await names.check(loaded.catalogue.resources, existing, prune=planned.prune)
-    except HeldElsewhereError as error:
-        return planned.changes, error
+            obstacle = await _obstacle(names.check(loaded.catalogue.resources, existing, prune=planned.prune))
     finally:
         await ports.close()
-    return planned.changes, None
+    return planned.changes, obstacle
+
+
+async def _obstacle(checking: Awaitable[None]) -> "HeldElsewhereError | None":
+    """What another installation on the same services objects to. A plan is made without them, too."""
+    from aios.errors import HeldElsewhereError, ServiceUnavailableError
+
+    try:
+        async with asyncio.timeout(JOURNAL_SECONDS):
+            await checking
+    except HeldElsewhereError as error:
+        return error
+    except (ServiceUnavailableError, TimeoutError) as error:
+        why = str(error) or f"the journal has not answered within {JOURNAL_SECONDS:g} s"
+        say(f"not known whether another installation on the same services objects: {why}")
+    return None
 
 
 def _where(state: "StateFolder") -> str:

@@ -10,8 +10,9 @@ import contextlib
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from aios.errors import CompactedError, HeldElsewhereError, SequenceConflictError, ServiceUnavailableError
 from aios.naming import ANNOTATION_TAKE_OVER, declared_stream
@@ -35,7 +36,7 @@ class Installation:
     """How a person says that another one is gone."""
 
     @classmethod
-    def of_folder(cls, identity: str, path: object) -> "Installation":
+    def of_folder(cls, identity: str, path: Path) -> "Installation":
         return cls(identity, f"{socket.gethostname()}:{path}")
 
     @classmethod
@@ -47,7 +48,7 @@ class Installation:
 class Holder:
     """An installation that declares a thing, as a digest of what it says, since when."""
 
-    installation: Installation
+    where: str
     digest: str
     since: str
     removing: bool = False
@@ -62,18 +63,8 @@ class _State:
     """What took over before, as installation/value."""
 
 
-class _KeptHolder(BaseModel):
-    where: str
-    digest: str
-    since: str
-    removing: bool
-
-
-class _Kept(BaseModel):
-    """A snapshot."""
-
-    holders: dict[str, _KeptHolder]
-    used: list[str]
+_STATE = TypeAdapter(_State)
+"""Of what a snapshot keeps."""
 
 
 class Holders:
@@ -134,6 +125,10 @@ class Holders:
         """Whether we hold it, alone or with others."""
         return self._me.id in (await self._state(ref)).holders
 
+    async def ours_of(self, refs: Sequence[Ref]) -> Sequence[Ref]:
+        """Those that we hold, in order."""
+        return [ref for ref, state in (await self._states(refs)).items() if self._me.id in state.holders]
+
     async def elsewhere(self, ref: Ref) -> bool:
         """Whether another installation holds it."""
         return bool((await self._state(ref)).holders.keys() - {self._me.id})
@@ -151,7 +146,7 @@ class Holders:
 
     def _require_agreement(self, ref: Ref, state: _State, said: str) -> None:
         for holder in (holder for identity, holder in state.holders.items() if identity != self._me.id):
-            where = holder.installation.where
+            where = holder.where
             if holder.removing:
                 raise ServiceUnavailableError(
                     f"{ref}: another installation on the same services, {where}, removes what it had by this name "
@@ -182,7 +177,7 @@ class Holders:
         seq = await self._journal.append(stream, state.seq, [record])
         if seq >= KEPT_RECORDS and seq % KEPT_RECORDS == 0:
             now = await self._state(ref)
-            await self._journal.compact(Snapshot(stream, now.seq, _spelled(now)))
+            await self._journal.compact(Snapshot(stream, now.seq, _STATE.dump_python(now, mode="json")))
 
     async def _states(self, refs: Collection[Ref]) -> Mapping[Ref, _State]:
         return dict(zip(refs, await asyncio.gather(*map(self._state, refs)), strict=True))
@@ -191,7 +186,7 @@ class Holders:
         stream = declared_stream(ref.namespace, ref.kind, ref.name)
         while True:
             snapshot = await self._journal.snapshot(stream)
-            before = _read(snapshot) if snapshot else _State(0, {}, frozenset())
+            before = _STATE.validate_python(snapshot.state) if snapshot else _State(0, {}, frozenset())
             try:
                 return _folded(before, await self._journal.read(stream, after=before.seq))
             except CompactedError:  # since the snapshot was read
@@ -208,29 +203,10 @@ def _folded(before: _State, records: Sequence[Stored]) -> _State:
         if data.get("released"):
             holders.pop(identity, None)
             continue
-        installation = Installation(identity, str(data["where"]))
-        since = record.at.isoformat(timespec="minutes")
-        holders[identity] = Holder(installation, str(data["digest"]), since, removing=bool(data.get("removing")))
+        holders[identity] = Holder(
+            where=str(data["where"]),
+            digest=str(data["digest"]),
+            since=record.at.isoformat(timespec="minutes"),
+            removing=bool(data.get("removing")),
+        )
     return _State(seq, holders, frozenset(used))
-
-
-def _spelled(state: _State) -> JSON:
-    holders = {
-        identity: {
-            "where": holder.installation.where,
-            "digest": holder.digest,
-            "since": holder.since,
-            "removing": holder.removing,
-        }
-        for identity, holder in state.holders.items()
-    }
-    return {"holders": holders, "used": sorted(state.used)}
-
-
-def _read(snapshot: Snapshot) -> _State:
-    kept = _Kept.model_validate(snapshot.state)
-    holders = {
-        identity: Holder(Installation(identity, one.where), one.digest, one.since, removing=one.removing)
-        for identity, one in kept.holders.items()
-    }
-    return _State(snapshot.seq, holders, frozenset(kept.used))

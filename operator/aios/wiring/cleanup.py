@@ -21,7 +21,7 @@ def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore], names
     async def cleanup(project: Project) -> None:
         namespace, name = project.metadata.namespace, project.metadata.name
         if names and (others := await names.begin_removal(project.ref)):
-            also = ", ".join(holder.installation.where for holder in others)
+            also = ", ".join(holder.where for holder in others)
             log.warning("%s: run and files stay, because %s declares it too", project.ref, also)
             return
         await engine.forget(namespace, name)

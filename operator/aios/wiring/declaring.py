@@ -72,6 +72,10 @@ class Names:
     async def ours(self, ref: Ref) -> bool:
         return await (await self._holders()).ours(ref)
 
+    async def ours_of(self, refs: Sequence[Ref]) -> Sequence[Ref]:
+        """Those that we hold."""
+        return await (await self._holders()).ours_of(refs)
+
     async def elsewhere(self, ref: Ref) -> bool:
         return await (await self._holders()).elsewhere(ref)
 

@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -152,15 +152,17 @@ class Laptop:
 
     async def _bury(self) -> None:
         """What was deleted while nobody ran: teams leave queues behind, and names are to be let go."""
-        for ref in await self.ports.gone():
-            if await until_served(partial(self._is_left, ref), f"look what {ref} left", self.clock):
-                await self._see_gone(ref)
+        for ref in await until_served(self._left, "look what was left behind", self.clock):
+            await self._see_gone(ref)
         await self._queue.settled()
         self._buried.set()
 
-    async def _is_left(self, gone: Ref) -> bool:
+    async def _left(self) -> Sequence[Ref]:
         """What was let go before may be another installation's by now."""
-        return gone.kind is Kind.TEAM if self.names is None else await self.names.ours(gone)
+        gone = await self.ports.gone()
+        if self.names is None:
+            return [ref for ref in gone if ref.kind is Kind.TEAM]
+        return await self.names.ours_of([ref for ref in gone if ref.kind in HELD])
 
     async def _see_gone(self, ref: Ref) -> None:
         if ref.kind in RECONCILED_KINDS:
