@@ -118,6 +118,10 @@ def message_id(run: str, task: str, attempt: int, purpose: str) -> str:
     return f"{purpose}:{run}/{task}/{attempt}"
 
 
+ENDED_AT = "endedAt"
+"""In the body of the bell that tells of an attempt's end: the sequence number of its result, in its own stream."""
+
+
 def labels(team: str, member: str) -> Mapping[str, str]:
     """What the Agent, its Deployment and its pods carry."""
     return {LABEL_TEAM: team, LABEL_MEMBER: member, LABEL_MANAGED_BY: FIELD_MANAGER}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from aios.agents.ports import AgentPorts
-from aios.ports.journal import Journal, Record, Snapshot, Stored, StreamHead
+from aios.ports.journal import Journal, Record, Snapshot, Stored
 from aios.ports.object_store import ObjectStore, StoredObject
 from aios.ports.sessions import Sessions
 
@@ -62,7 +62,7 @@ class MortalJournal:
     async def head(self, stream: str) -> int:
         return await self.life.read(self.inner.head(stream))
 
-    async def streams(self, prefix: str = "") -> Sequence[StreamHead]:
+    async def streams(self, prefix: str = "") -> Sequence[str]:
         return await self.life.read(self.inner.streams(prefix))
 
     async def snapshot(self, stream: str) -> Snapshot | None:

@@ -16,7 +16,7 @@ from aios.embedded.knowledge import QdrantKnowledge
 from aios.embedded.leases import SqliteLeases
 from aios.embedded.object_store import FolderObjects
 from aios.embedded.sessions import SqliteSessions
-from aios.naming import attempt_lease, attempt_stream, engine_queue, queue_name, run_stream, workspace_prefix
+from aios.naming import ENDED_AT, attempt_lease, attempt_stream, engine_queue, queue_name, run_stream, workspace_prefix
 from aios.ports.broker import Message
 from aios.ports.chat_model import ChatModel, ChatRequest
 from aios.ports.journal import Record
@@ -214,8 +214,10 @@ class Stage:
             assert delivery is not None, f"no doorbell; the record: {await self.kinds(task, attempt=attempt)}"
             assert delivery.message.body["task"] == task.name
             await delivery.ack()
-        last = (await self.events(task, attempt=attempt))[-1]
+        events = await self.events(task, attempt=attempt)
+        last = events[-1]
         assert isinstance(last, Ended)
+        assert delivery.message.body[ENDED_AT] == len(events), "the bell says where the result stands"
         return last.result
 
     async def events(self, task: Task = TASK, *, attempt: int = 1) -> list[AnyAttemptEvent]:

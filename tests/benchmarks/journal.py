@@ -81,7 +81,7 @@ async def _append(path: Path, *, callers: int, each: int) -> Metrics:
     started = time.perf_counter()
     await asyncio.gather(*map(caller, range(callers)))
     seconds = time.perf_counter() - started
-    heads = [stream.seq for stream in await journal.streams("runs/")]
+    heads = [await journal.head(stream) for stream in await journal.streams("runs/")]
     await journal.close()
     if heads != [each] * callers:
         raise AssertionError(f"{callers} callers appended {each} records each, the heads are {heads}")

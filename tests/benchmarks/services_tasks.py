@@ -145,7 +145,7 @@ async def _seconds_of_run(url: str, project: str) -> float:
     """As the journal has it. Raises AssertionError unless the project has one run, which succeeded."""
     buckets = S3Buckets(url)
     journal = ObjectJournal(buckets.bucket(JOURNAL_BUCKET), close=buckets.close)
-    streams = [await journal.read(head.stream) for head in await journal.streams(f"runs/default/{project}/")]
+    streams = [await journal.read(stream) for stream in await journal.streams(f"runs/default/{project}/")]
     await journal.close()
     ends = [RUN_EVENT.validate_python(records[-1].data) for records in streams]
     if len(ends) != 1 or not (isinstance(ends[0], RunEnded) and ends[0].phase == "Succeeded"):

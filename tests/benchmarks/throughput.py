@@ -83,7 +83,7 @@ def _ours(bench: Bench, shape: Shape, projects: int, tasks: int) -> Metrics:
 async def _seconds_of_runs(state: Path, projects: int) -> float:
     """From the first record of the first run to the last of the last, as the journal's clock has it."""
     journal = SqliteJournal(next(state.rglob("journal*.db")))
-    streams = [await journal.read(head.stream) for head in await journal.streams("runs/")]
+    streams = [await journal.read(stream) for stream in await journal.streams("runs/")]
     await journal.close()
     ends = [RUN_EVENT.validate_python(records[-1].data) for records in streams]
     if len(ends) != projects or not all(isinstance(end, RunEnded) and end.phase == "Succeeded" for end in ends):

@@ -131,11 +131,8 @@ async def test_what_was_confirmed_survives_kill_and_nothing_is_there_in_part(
 async def test_streams_are_listed_by_prefix_and_name(journal: JournalClient) -> None:
     for name in ("runs/b", "runs/a", "runs", "attempts/x", "runs%", "run_/a"):
         await journal.append(name, 0, _numbers(1))
-    await journal.append("runs/a", 1, _numbers(2))
-    assert [(one.stream, one.seq) for one in await journal.streams("runs/")] == [("runs/a", 2), ("runs/b", 1)]
-    assert [one.stream for one in await journal.streams()] == sorted(
-        ["runs/b", "runs/a", "runs", "attempts/x", "runs%", "run_/a"]
-    )
+    assert list(await journal.streams("runs/")) == ["runs/a", "runs/b"]
+    assert list(await journal.streams()) == sorted(["runs/b", "runs/a", "runs", "attempts/x", "runs%", "run_/a"])
 
 
 async def test_compaction_keeps_the_snapshot_and_the_count(journal: JournalClient) -> None:

@@ -160,8 +160,8 @@ async def _attempts(journal: Journal) -> Sequence[tuple[str, Sequence[tuple[date
     def read(stored: Stored) -> tuple[datetime, AnyAttemptEvent]:
         return stored.at, ATTEMPT_EVENT.validate_python(stored.data)
 
-    heads = await journal.streams("attempts/")
-    return [(head.stream.split("/")[-2], [read(one) for one in await journal.read(head.stream)]) for head in heads]
+    streams = await journal.streams("attempts/")
+    return [(stream.split("/")[-2], [read(one) for one in await journal.read(stream)]) for stream in streams]
 
 
 def _team(batch: Batch) -> Sequence[object]:

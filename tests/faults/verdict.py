@@ -46,14 +46,14 @@ async def judge(state: Path, ledger: Path, *, namespace: str, project: str) -> V
     journal, buckets = SqliteJournal(folder.journal), FolderBuckets(folder.buckets)
     try:
         runs = [
-            [RUN_EVENT.validate_python(stored.data) for stored in await journal.read(head.stream)]
-            for head in await journal.streams("runs/")
+            [RUN_EVENT.validate_python(stored.data) for stored in await journal.read(stream)]
+            for stream in await journal.streams("runs/")
         ]
         attempts = {
-            head.stream.removeprefix("attempts/"): [
-                ATTEMPT_EVENT.validate_python(stored.data) for stored in await journal.read(head.stream)
+            stream.removeprefix("attempts/"): [
+                ATTEMPT_EVENT.validate_python(stored.data) for stored in await journal.read(stream)
             ]
-            for head in await journal.streams("attempts/")
+            for stream in await journal.streams("attempts/")
         }
         store = buckets.bucket(bucket_name(namespace))
         log = await Workspace(store, workspace_prefix(namespace, project)).log()

@@ -1,15 +1,15 @@
 """What the engine reads from attempts' streams, and the one record it writes there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from aios.embedded.journal import SqliteJournal
-from aios.naming import attempt_stream
-from aios.ports.journal import Record
-from aios.projects.attempts import Attempts
+from aios.naming import ENDED_AT, attempt_stream
+from aios.ports.journal import Record, Stored
+from aios.projects.attempts import Attempts, Hint, spent
 from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import AnyAttemptEvent, CallFinished, CallStarted, Claimed, Ended, Inputs, Reply, Usage
 from aios.tasks.result import Outcome, Spend, TaskResult
@@ -67,3 +67,46 @@ async def test_a_worker_that_writes_meanwhile_does_not_escape(journal: SqliteJou
     await write(journal, 0, Claimed(epoch=1, worker="w"))
     await attempts.cancel(RUN, "a", 1, "enough")
     assert [stored.data["kind"] for stored in await journal.read(STREAM)] == ["Claimed", "Ended"]
+
+
+class ReadingJournal(SqliteJournal):
+    """Notes what is read of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked: list[tuple[int, int | None]] = []
+
+    async def read(self, stream: str, after: int = 0, limit: int | None = None) -> Sequence[Stored]:
+        self.asked.append((after, limit))
+        return await super().read(stream, after, limit)
+
+
+async def test_a_bell_that_says_where_the_result_stands_spares_reading_the_rest(tmp_path: Path) -> None:
+    journal = ReadingJournal(tmp_path / "journal.db")
+    await write(journal, 0, Claimed(epoch=1, worker="w"), INPUTS, *CALLS)
+    await write(journal, 5, Ended(result=TaskResult(outcome=Outcome.SUCCEEDED)))
+    result = await Attempts(journal).result(RUN, "a", 1, Hint(attempt=1, seq=6))
+    assert (result and result.outcome, journal.asked) == (Outcome.SUCCEEDED, [(5, 1)])
+    await journal.close()
+
+
+@pytest.mark.parametrize("hint", [Hint(attempt=1, seq=2), Hint(attempt=1, seq=99), Hint(attempt=2, seq=6)])
+async def test_a_bell_that_is_wrong_is_not_believed(journal: SqliteJournal, hint: Hint) -> None:
+    await write(journal, 0, Claimed(epoch=1, worker="w"), INPUTS, *CALLS)
+    attempts = Attempts(journal)
+    assert await attempts.result(RUN, "a", 1, hint) is None
+    await write(journal, 5, Ended(result=TaskResult(outcome=Outcome.SUCCEEDED)))
+    result = await attempts.result(RUN, "a", 1, hint)
+    assert result is not None
+    assert result.outcome is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("body", [{}, {"attempt": 1}, {"attempt": "1", ENDED_AT: 3}, {"attempt": 1, ENDED_AT: 0}])
+def test_a_bell_that_does_not_say_gives_no_hint(body: Mapping[str, str | int]) -> None:
+    assert Hint.from_body(body) is None
+
+
+def test_what_the_cache_of_replies_answered_counts_as_that() -> None:
+    given = CallFinished(step=0, number=1, reply=Reply(text="hi"), cached="d")
+    paid = CallFinished(step=1, number=1, reply=Reply(text="hi"))
+    assert spent([given, paid]) == Spend(calls=2, cached=1)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from aios.errors import ServiceUnavailableError
-from aios.ports.journal import Journal, Record, Snapshot, Stored, StreamHead
+from aios.ports.journal import Journal, Record, Snapshot, Stored
 from aios.ports.object_store import ObjectStore, StoredObject
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class LostReplyJournal:
     async def head(self, stream: str) -> int:
         return await self._inner.head(stream)
 
-    async def streams(self, prefix: str = "") -> Sequence[StreamHead]:
+    async def streams(self, prefix: str = "") -> Sequence[str]:
         return await self._inner.streams(prefix)
 
     async def snapshot(self, stream: str) -> Snapshot | None:

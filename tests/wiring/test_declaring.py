@@ -56,7 +56,7 @@ async def test_a_project_is_declared_once_for_each_thing_it_says(sites: tuple[Si
     one, _ = sites
     for said in (project(), project(), project(goal="Something else.")):
         await one.names.declare_project(said)
-    assert [head.seq for head in await one.journal.streams("declared/")] == [2]
+    assert [await one.journal.head(stream) for stream in await one.journal.streams("declared/")] == [2]
 
 
 async def test_a_project_that_was_made_again_is_declared_again(sites: tuple[Site, Site]) -> None:

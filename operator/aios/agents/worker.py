@@ -38,7 +38,16 @@ from aios.models.admission import Admission, SharedAdmission
 from aios.models.attempt_log import AttemptLog
 from aios.models.gate import Caller, Gate
 from aios.models.reply_cache import ReplyCache
-from aios.naming import attempt_lease, digest, engine_queue, message_id, queue_name, worker_session, workspace_prefix
+from aios.naming import (
+    ENDED_AT,
+    attempt_lease,
+    digest,
+    engine_queue,
+    message_id,
+    queue_name,
+    worker_session,
+    workspace_prefix,
+)
 from aios.ports.broker import Consumer, Delivery, Message
 from aios.ports.chat_model import ChatModel
 from aios.ports.clock import Clock, SystemClock
@@ -159,7 +168,7 @@ class AgentWorker:
     async def _answer(self, bell: Doorbell, delivery: Delivery, stop: asyncio.Event) -> None:
         log = await AttemptLog.open(self._ports.journal, bell.stream, sleep=self._clock.sleep)
         if log.ended is not None:
-            await self._ring(bell)
+            await self._ring(bell, log.ended_at)
             await delivery.ack()
             return
         if not _PRELOADED.is_set():
@@ -322,11 +331,11 @@ class AgentWorker:
         TOKENS.labels(direction="input").inc(ended.spend.input_tokens)
         TOKENS.labels(direction="output").inc(ended.spend.output_tokens)
         COST.inc(float(ended.spend.cost))
-        await self._ring(bell)
+        await self._ring(bell, log.ended_at)
 
-    async def _ring(self, bell: Doorbell) -> None:
+    async def _ring(self, bell: Doorbell, ended_at: int) -> None:
         """Tell the engine; if the broker stays away, its sweep finds the end."""
-        message = Message(message_id(bell.run, bell.task, bell.attempt, "ended"), bell.body)
+        message = Message(message_id(bell.run, bell.task, bell.attempt, "ended"), {**bell.body, ENDED_AT: ended_at})
         for _ in range(RINGS):
             try:
                 await self._ports.broker.publish(engine_queue(self._config.namespace), message)

@@ -131,10 +131,10 @@ async def _task(ports: "LaptopPorts", run: str, task: str, *, follow: bool) -> N
     async def served(work: Callable[[], Awaitable[T]]) -> T:
         return await (_until_served(work) if follow else work())
 
-    heads = await served(lambda: ports.journal.streams(attempt_stream(run, "", 0).removesuffix("/0")))
-    mine = [head.stream for head in heads if head.stream.split("/")[-2] == task]
+    streams = await served(lambda: ports.journal.streams(attempt_stream(run, "", 0).removesuffix("/0")))
+    mine = [stream for stream in streams if stream.split("/")[-2] == task]
     if not mine:
-        known = ", ".join(dict.fromkeys(head.stream.split("/")[-2] for head in heads)) or "none yet"
+        known = ", ".join(dict.fromkeys(stream.split("/")[-2] for stream in streams)) or "none yet"
         raise NotFoundError(f'no attempt at a task "{task}" in {run}; there are attempts at: {known}')
     for stream in sorted(mine, key=lambda name: int(name.rsplit("/", 1)[1])):
         out(paint(f"attempt {stream.rsplit('/', 1)[1]}", "bold"))

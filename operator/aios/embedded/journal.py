@@ -12,7 +12,7 @@ from pathlib import Path
 from aios.embedded.changes import WatchedDatabase
 from aios.embedded.sqlite import Schema
 from aios.errors import CompactedError, SequenceConflictError
-from aios.ports.journal import JSON, Record, Snapshot, Stored, StreamHead
+from aios.ports.journal import JSON, Record, Snapshot, Stored
 
 _SCHEMA = Schema(
     1,
@@ -42,13 +42,12 @@ class SqliteJournal:
         found = await self._database.read(lambda sqlite: _find(sqlite, stream))
         return found[1] if found else 0
 
-    async def streams(self, prefix: str = "") -> Sequence[StreamHead]:
-        def work(sqlite: sqlite3.Connection) -> Sequence[StreamHead]:
+    async def streams(self, prefix: str = "") -> Sequence[str]:
+        def work(sqlite: sqlite3.Connection) -> Sequence[str]:
             rows = sqlite.execute(
-                "SELECT name, head FROM streams WHERE name >= ? AND name < ? ORDER BY name",
-                (prefix, prefix + "\U0010ffff"),
+                "SELECT name FROM streams WHERE name >= ? AND name < ? ORDER BY name", (prefix, prefix + "\U0010ffff")
             )
-            return tuple(StreamHead(name, head) for name, head in rows)
+            return tuple(name for (name,) in rows)
 
         return await self._database.read(work)
 

@@ -92,6 +92,11 @@ class AttemptLog:
         return next((event for event in self._events if isinstance(event, Ended)), None)
 
     @property
+    def ended_at(self) -> int:
+        """The sequence number of the result; 0 while there is none."""
+        return next((seq for seq, event in enumerate(self._events, start=1) if isinstance(event, Ended)), 0)
+
+    @property
     def inputs(self) -> Inputs | None:
         """What the attempt was given."""
         return next((event for event in self._events if isinstance(event, Inputs)), None)

@@ -43,14 +43,6 @@ class Snapshot:
     state: JSON
 
 
-@dataclass(frozen=True, slots=True)
-class StreamHead:
-    """A stream and its last sequence number."""
-
-    stream: str
-    seq: int
-
-
 class Journal(Protocol):
     """Append-only streams with optimistic concurrency.
 
@@ -81,8 +73,10 @@ class Journal(Protocol):
         """The last sequence number, 0 when unknown. Counts compacted records too."""
         ...
 
-    async def streams(self, prefix: str = "") -> Sequence[StreamHead]:
-        """Every stream whose name starts with `prefix`, sorted by name."""
+    async def streams(self, prefix: str = "") -> Sequence[str]:
+        """The name of every stream that starts with `prefix`, sorted. One that is being begun or deleted at this
+        moment may be among them and read as empty. What it costs does not depend on what the streams hold.
+        """
         ...
 
     async def snapshot(self, stream: str) -> Snapshot | None:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from aios.naming import agent_name, run_stream
 from aios.ports.journal import Journal
-from aios.tasks.run_events import RUN_EVENT, AttemptEnded, Dispatched, RunStarted
+from aios.projects.run_tails import RunTails
+from aios.tasks.run_events import AnyRunEvent, AttemptEnded, Dispatched, RunStarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +20,21 @@ class Activity:
 
 
 @dataclass(slots=True)
-class _Stream:
+class _Run:
     """One run, as far as it was read."""
 
-    seq: int = 0
     team: str = ""
     members: dict[tuple[str, int], str] = field(default_factory=dict)
     """Who has each attempt that has not ended."""
     done: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
 
-    def take(self, data: Mapping[str, object]) -> None:
-        match RUN_EVENT.validate_python(data):
+    def take(self, event: AnyRunEvent) -> None:
+        match event:
             case RunStarted(team=team):
                 self.team = team
+                for begun_anew in (self.members, self.done, self.tokens):
+                    begun_anew.clear()
             case Dispatched(task=task, attempt=attempt, member=member):
                 self.members[task.name, attempt] = agent_name(self.team, member)
             case AttemptEnded(task=name, attempt=attempt, result=result):
@@ -49,36 +51,26 @@ class ActivityLedger:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._streams: dict[str, _Stream] = {}
+        self._tails: dict[str, RunTails] = {}
+        self._runs: dict[str, dict[str, _Run]] = {}
         self._reading = asyncio.Lock()
         """Two readers at once would count the same records twice."""
 
     async def read(self, namespace: str) -> Mapping[str, Activity]:
         """By agent name, for the namespace; an agent that has done nothing is not listed."""
         async with self._reading:
-            return await self._read(run_stream(f"{namespace}/"))
+            tails = self._tails.setdefault(namespace, RunTails(self._journal, run_stream(f"{namespace}/")))
+            runs = self._runs.setdefault(namespace, {})
+            async for stored, event in tails.news():
+                runs.setdefault(stored.stream, _Run()).take(event)
+            for gone in runs.keys() - tails.streams:
+                del runs[gone]
+            return _summed(runs.values())
 
-    async def _read(self, prefix: str) -> Mapping[str, Activity]:
-        heads = {head.stream: head.seq for head in await self._journal.streams(prefix)}
-        for stream in [known for known in self._streams if known.startswith(prefix) and known not in heads]:
-            del self._streams[stream]
-        for stream, head in heads.items():
-            await self._read_on(stream, head)
-        return self._summed(prefix)
 
-    def _summed(self, prefix: str) -> Mapping[str, Activity]:
-        mine = [run for stream, run in self._streams.items() if stream.startswith(prefix)]
-        agents = sorted({agent for run in mine for agent in run.done})
-        return {
-            agent: Activity(sum(run.done[agent] for run in mine), sum(run.tokens[agent] for run in mine))
-            for agent in agents
-        }
-
-    async def _read_on(self, stream: str, head: int) -> None:
-        run = self._streams.get(stream)
-        if run is None or run.seq > head:  # shorter than it was: deleted and begun again
-            run = self._streams[stream] = _Stream()
-        if run.seq < head:
-            for stored in await self._journal.read(stream, after=run.seq):
-                run.take(stored.data)
-                run.seq = stored.seq
+def _summed(runs: Collection[_Run]) -> Mapping[str, Activity]:
+    agents = sorted({agent for run in runs for agent in run.done})
+    return {
+        agent: Activity(sum(run.done[agent] for run in runs), sum(run.tokens[agent] for run in runs))
+        for agent in agents
+    }

@@ -4,10 +4,12 @@ The engine writes one thing only, Ended(Cancelled or Withdrawn); appending it fe
 """
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from aios.errors import SequenceConflictError
-from aios.naming import attempt_stream
+from aios.naming import ENDED_AT, attempt_stream
 from aios.ports.journal import Journal, Record
 from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import (
@@ -22,6 +24,20 @@ from aios.tasks.attempt_events import (
 from aios.tasks.result import Outcome, Spend, TaskResult
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Where whoever rang says that an attempt's Ended record stands. It is believed when it is found there."""
+
+    attempt: int
+    seq: int
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, str | int]) -> "Hint | None":
+        """None when the message does not say."""
+        attempt, seq = body.get("attempt"), body.get(ENDED_AT)
+        return cls(attempt, seq) if isinstance(attempt, int) and isinstance(seq, int) and seq > 0 else None
+
+
 class Attempts:
     """Reads each stream once: how far it has read is remembered until the attempt is over."""
 
@@ -29,9 +45,14 @@ class Attempts:
         self._journal = journal
         self._read: dict[str, list[AnyAttemptEvent]] = {}
 
-    async def result(self, run: str, task: str, attempt: int) -> TaskResult | None:
-        """How it ended; None while it has not."""
+    async def result(self, run: str, task: str, attempt: int, hint: Hint | None = None) -> TaskResult | None:
+        """How it ended; None while it has not. With a `hint` that is right, one record is read and not the stream."""
         stream = attempt_stream(run, task, attempt)
+        if hint is not None and hint.attempt == attempt:
+            for stored in await self._journal.read(stream, hint.seq - 1, 1):
+                event = ATTEMPT_EVENT.validate_python(stored.data)
+                if isinstance(event, Ended):
+                    return event.result
         seen = self._read.setdefault(stream, [])
         for stored in await self._journal.read(stream, after=len(seen)):
             seen.append(ATTEMPT_EVENT.validate_python(stored.data))
@@ -88,6 +109,7 @@ def spent(events: list[AnyAttemptEvent]) -> Spend:
             usage = event.reply.usage if event.reply else None
             total += Spend(
                 calls=1 if event.reply else 0,
+                cached=1 if event.cached else 0,
                 input_tokens=usage.input_tokens if usage else 0,
                 output_tokens=usage.output_tokens if usage else 0,
                 cost=event.cost,

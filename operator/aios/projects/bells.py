@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aios.errors import ServiceUnavailableError, UnroutableError
 from aios.naming import attempt_lease, message_id, queue_name
+from aios.parallel import in_parallel
 from aios.ports.broker import Broker, Message
 from aios.ports.leases import Leases
 from aios.projects.run_log import RunLog
@@ -43,9 +44,12 @@ class Bells:
         """Ring for every attempt in flight that this engine has not rung for yet."""
         running = {(task.name, task.attempt): task for task in log.state.running}
         self._rung = {key: self._rung.get(key, _Rung()) for key in running}
-        for key, task in running.items():
-            rung = self._rung[key]
-            rung.confirmed = rung.confirmed or await self._ring(log, task)
+
+        async def ring(key: tuple[str, int]) -> None:
+            self._rung[key].confirmed = await self._ring(log, running[key])
+
+        # Side by side: a plan of a hundred tasks would else wait for a hundred confirms in a row.
+        await in_parallel(ring, [key for key, rung in self._rung.items() if not rung.confirmed])
 
     async def sweep(self, log: RunLog) -> tuple[TaskState, ...]:
         """Ring again for attempts that nobody has held for a while, and return them all."""

@@ -5,9 +5,10 @@
 
 from dataclasses import dataclass, field
 
+from aios.parallel import in_parallel
 from aios.ports.clock import Clock
 from aios.ports.journal import Journal
-from aios.projects.attempts import Attempts
+from aios.projects.attempts import Attempts, Hint
 from aios.projects.bells import Bells
 from aios.projects.decide import Stop, decide
 from aios.projects.fold import fold
@@ -50,7 +51,7 @@ class Drive:
     def __init__(self, project: Ref, log: RunLog, attempts: Attempts, bells: Bells) -> None:
         self.project, self.log = project, log
         self._attempts, self._bells = attempts, bells
-        self._look: set[str] = set()
+        self._look: dict[str, Hint | None] = {}
 
     @property
     def state(self) -> RunState:
@@ -72,13 +73,14 @@ class Drive:
         if events or (self.state.started and not self.state.ended):
             await self.log.append([*events, EngineStarted(at=now, engine=engine)])
 
-    def look(self, task: str) -> None:
+    def look(self, task: str, hint: Hint | None = None) -> None:
         """Somebody rang: the task's attempt may have ended."""
-        self._look.add(task)
+        self._look[task] = hint
 
     def look_everywhere(self) -> None:
         """Nobody need have rung: look at every attempt in flight."""
-        self._look |= {task.name for task in self.state.running}
+        for task in self.state.running:
+            self._look.setdefault(task.name, None)
 
     async def draft(self, project: Project | None, staff: Staff | None) -> Draft:
         """Results that came, wishes that changed and what follows from both, but for new attempts."""
@@ -90,14 +92,17 @@ class Drive:
         return draft
 
     async def _results(self, now: float) -> tuple[AnyRunEvent, ...]:
-        events: list[AnyRunEvent] = []
-        looked, self._look = self._look, set()
-        for task in self.state.running:
-            if task.name in looked:
-                result = await self._attempts.result(self.log.run, task.name, task.attempt)
-                if result is not None:
-                    events.append(AttemptEnded(at=now, task=task.name, attempt=task.attempt, result=result))
-        return tuple(events)
+        looked, self._look = self._look, {}
+        looked_at = [task for task in self.state.running if task.name in looked]
+        # Side by side: a sweep looks at everything in flight, and the store may be far away.
+        results = await in_parallel(
+            lambda task: self._attempts.result(self.log.run, task.name, task.attempt, looked[task.name]), looked_at
+        )
+        return tuple(
+            AttemptEnded(at=now, task=task.name, attempt=task.attempt, result=result)
+            for task, result in zip(looked_at, results, strict=True)
+            if result is not None
+        )
 
     async def commit(self, draft: Draft) -> None:
         """Journal the draft, then act on what now is: stop what is to stop, ring who is to work."""

@@ -21,6 +21,7 @@ from aios.errors import (
 from aios.naming import engine_queue
 from aios.ports.broker import Message
 from aios.projects import dead_letters
+from aios.projects.attempts import Hint
 from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts, Neighbours
 from aios.projects.drive import Draft, Drive
 from aios.projects.fairness import fair_shares
@@ -186,7 +187,7 @@ class Engine:
     def _rung(self, bell: Message) -> None:
         drive = self._desk.by_run(str(bell.body.get("run")))
         if drive is not None:
-            drive.look(str(bell.body.get("task")))
+            drive.look(str(bell.body.get("task")), Hint.from_body(bell.body))
             self._touch(drive.project)
 
     async def _wait(self) -> None:

@@ -58,12 +58,13 @@ class RunLog:
         """Make sure of an append whose reply was lost; nothing to do when there is none."""
         if self._unconfirmed:
             await self._journal.append(self.stream, self.seq, self._unconfirmed)
-            await self._catch_up()
+            # Read back instead of folding what was sent: wall-clock times are the store's, and a restart sees the same.
+            # Nothing beyond it: what another engine appended must be met by our next append, which it fences.
+            await self._catch_up(len(self._unconfirmed))
             self._unconfirmed = []
 
-    async def _catch_up(self) -> None:
-        # Read back instead of folding what was sent: wall-clock times are the store's, and a restart sees the same.
-        for stored in await self._journal.read(self.stream, after=self.seq):
+    async def _catch_up(self, limit: int | None = None) -> None:
+        for stored in await self._journal.read(self.stream, self.seq, limit):
             self._take(stored)
 
     def _take(self, stored: Stored) -> None:

@@ -28,23 +28,25 @@ async def orphans(journal: Journal, namespace: str | None, projects: frozenset[t
 async def forget_run(journal: Journal, run: str) -> None:
     """Delete the run's own stream last: until then a second call still finds everything."""
     for prefix in (attempt_stream(run, "", 0).removesuffix("/0"), mail_stream(run, "")):
-        for head in await journal.streams(prefix):
-            await journal.delete(head.stream)
+        for stream in await journal.streams(prefix):
+            await journal.delete(stream)
     await journal.delete(run_stream(run))
 
 
 async def _runs(journal: Journal, prefix: str) -> tuple[str, ...]:
     root = run_stream("")
-    return tuple(head.stream.removeprefix(root) for head in await journal.streams(run_stream(prefix)))
+    return tuple(stream.removeprefix(root) for stream in await journal.streams(run_stream(prefix)))
 
 
 async def has_ended(journal: Journal, run: str) -> bool:
-    """Whether nothing more happens in the run by itself.
+    """Whether nothing more happens in the run by itself; in one without a record nothing ever began.
 
     The last record tells, except for a retry: only the whole story says whether there was anything to do again.
     """
     stream = run_stream(run)
     last = await journal.read(stream, after=max(0, await journal.head(stream) - 1))
+    if not last:
+        return True
     events = [RUN_EVENT.validate_python(stored.data) for stored in last]
     if any(isinstance(event, RetryRequested) for event in events):
         events = [RUN_EVENT.validate_python(stored.data) for stored in await journal.read(stream)]

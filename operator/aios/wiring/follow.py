@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from aios.errors import CompactedError, ServiceUnavailableError
+from aios.errors import ServiceUnavailableError
+from aios.parallel import in_parallel
 from aios.ports.journal import Journal
-from aios.tasks.run_events import RUN_EVENT, AnyRunEvent
+from aios.projects.run_tails import RunTails
+from aios.tasks.run_events import AnyRunEvent
 
 log = logging.getLogger(__name__)
 
@@ -36,42 +38,34 @@ class RunRecord:
 
 async def positions(journal: Journal, prefix: str = RUNS) -> dict[str, int]:
     """Where every stream ends now: to follow from here on."""
-    return {head.stream: head.seq for head in await journal.streams(prefix)}
+    streams = await journal.streams(prefix)
+    return dict(zip(streams, await in_parallel(journal.head, streams), strict=True))
 
 
 class RunReader:
-    """Reads every run once, from its beginning. What one reading leaves out, for example because it was cancelled,
-    the next one gives."""
+    """Reads every run once, from its beginning, but for those that had ended before and stay so."""
 
     def __init__(self, journal: Journal, known: Mapping[str, int], *, prefix: str = RUNS) -> None:
         """`known`: up to where a stream's records are marked old."""
-        self._journal, self._known, self._prefix = journal, known, prefix
-        self._read: dict[str, int] = {}
+        self._journal, self._known = journal, known
+        self._tails = RunTails(journal, prefix, known)
 
-    async def news(self) -> AsyncIterator[RunRecord]:
-        """What was appended since the last reading. By stream; within a stream in order."""
-        for head in await self._journal.streams(self._prefix):
-            after = self._read.get(head.stream, 0)
-            if head.seq <= after:
-                continue
-            try:
-                records = await self._journal.read(head.stream, after)
-            except CompactedError as error:
-                # What was compacted is over and done; the reader of news goes on with what came after.
-                self._read[head.stream] = error.snapshot
-                continue
-            for one in records:
-                self._read[head.stream] = one.seq
-                event = RUN_EVENT.validate_python(one.data)
-                old = one.seq <= self._known.get(head.stream, 0)
-                yield RunRecord(head.stream.removeprefix(RUNS), one.seq, one.at, event, old=old)
+    async def news(self, *, listed_within: float = 0.0) -> AsyncIterator[RunRecord]:
+        """What was appended since the last reading. By stream; within a stream in order.
+
+        What one reading leaves out, for example because it was cancelled, the next one gives. A run that began in
+        the last `listed_within` seconds may be left to the next one.
+        """
+        async for stored, event in self._tails.news(listed_within=listed_within):
+            old = stored.seq <= self._known.get(stored.stream, 0)
+            yield RunRecord(stored.stream.removeprefix(RUNS), stored.seq, stored.at, event, old=old)
 
     async def follow(self, over: Callable[[], bool] = lambda: False) -> AsyncIterator[RunRecord]:
         """What there is, then what comes, until `over()`; what was there when it became true is still given."""
         while True:
             last, started = over(), time.monotonic()
             try:
-                async for record in self.news():
+                async for record in self.news(listed_within=0.0 if last else PATIENCE):
                     yield record
                 if last:
                     return

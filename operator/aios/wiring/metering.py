@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from aios import telemetry
-from aios.ports.journal import Journal, Record, Snapshot, Stored, StreamHead
+from aios.ports.journal import Journal, Record, Snapshot, Stored
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class MeteredJournal:
     async def head(self, stream: str) -> int:
         return await self._journal.head(stream)
 
-    async def streams(self, prefix: str = "") -> Sequence[StreamHead]:
+    async def streams(self, prefix: str = "") -> Sequence[str]:
         return await self._journal.streams(prefix)
 
     async def snapshot(self, stream: str) -> Snapshot | None:

@@ -163,8 +163,7 @@ async def test_streams_with_any_names_keep_apart() -> None:
     for name in names:
         assert [one.data["name"] for one in await ObjectJournal(store).read(name)] == [name]
     for prefix in ("", "a", "a/", "a//", "/", ".", "ü/"):
-        found = [one.stream for one in await journal.streams(prefix)]
-        assert found == sorted(name for name in names if name.startswith(prefix))
+        assert list(await journal.streams(prefix)) == sorted(name for name in names if name.startswith(prefix))
 
 
 @pytest.mark.parametrize("name", ["", "x" * 244, "/".join(["segment"] * 130), "\ud800"])
@@ -173,15 +172,14 @@ async def test_name_that_no_store_can_hold_is_refused(name: str) -> None:
         await ObjectJournal(MemoryObjects()).append(name, 0, _records(1))
 
 
-async def test_index_entry_without_a_record_is_no_stream() -> None:
+async def test_index_entry_without_a_record_reads_as_an_empty_stream() -> None:
     store = FailingObjects(MemoryObjects())
     store.fail_after(2, does=False)
     with pytest.raises(ServiceUnavailableError):
         await ObjectJournal(store).append("s", 0, _records(1))
     store.left = None
     journal = ObjectJournal(store)
-    assert list(await journal.streams()) == []
-    assert await journal.head("s") == 0
+    assert (list(await journal.streams()), await journal.head("s")) == (["s"], 0)
     assert await journal.append("s", 0, _records(1)) == 1
 
 
@@ -203,7 +201,7 @@ async def test_deletion_that_was_cut_off_is_listed_and_deleted_by_the_next_call(
             await ObjectJournal(store).delete("s")
         store.left = None
         fresh = ObjectJournal(store)
-        assert [(one.stream, one.seq) for one in await fresh.streams()] == [("s", 4)]
+        assert list(await fresh.streams()) == ["s"]
         await fresh.delete("s")
         assert store.inner.objects == {}  # type: ignore[attr-defined]
 
@@ -222,7 +220,7 @@ async def test_stream_whose_deletion_was_cut_off_can_begin_anew_after_a_while() 
         await journal.append("s", 0, _records(1))
     clock.seconds += DELETION_SECONDS + 1
     assert await journal.append("s", 0, _records(1)) == 1
-    assert [(one.stream, one.seq) for one in await journal.streams()] == [("s", 1)]
+    assert (list(await journal.streams()), await journal.head("s")) == (["s"], 1)
 
 
 async def test_writer_that_was_frozen_while_its_stream_was_deleted_is_refused_and_leaves_nothing() -> None:

@@ -75,16 +75,16 @@ class Book:
     async def read(cls, journal: Journal) -> "Book":
         """Every stream of runs and attempts."""
         runs = {
-            head.stream.removeprefix("runs/"): [
-                (stored, RUN_EVENT.validate_python(stored.data)) for stored in await journal.read(head.stream)
+            stream.removeprefix("runs/"): [
+                (stored, RUN_EVENT.validate_python(stored.data)) for stored in await journal.read(stream)
             ]
-            for head in await journal.streams("runs/")
+            for stream in await journal.streams("runs/")
         }
         attempts = {
-            head.stream.removeprefix("attempts/"): [
-                (stored, ATTEMPT_EVENT.validate_python(stored.data)) for stored in await journal.read(head.stream)
+            stream.removeprefix("attempts/"): [
+                (stored, ATTEMPT_EVENT.validate_python(stored.data)) for stored in await journal.read(stream)
             ]
-            for head in await journal.streams("attempts/")
+            for stream in await journal.streams("attempts/")
         }
         return cls(runs, attempts)
 

@@ -6,7 +6,7 @@ there are no holes, no part of an append, and no second use of a number: not by 
 after compaction, which empties objects and never frees a key (see `snapshots`).
 
 It needs no server of its own, no lock and no clock. Costs, in requests: an append is one create (a stream's first is
-two), a look at a tail one GET; listing the streams is bounded by their number, whatever they hold.
+two), a look at a tail one GET; listing the streams is one request a thousand, whatever they hold.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,13 +16,12 @@ from aios.adapters.object_journal.batch import Batch, new_batch
 from aios.adapters.object_journal.layout import Layout
 from aios.adapters.object_journal.lives import Lives
 from aios.adapters.object_journal.news import Doorbell, News
-from aios.adapters.object_journal.parallel import in_parallel
 from aios.adapters.object_journal.position import Position
 from aios.adapters.object_journal.snapshots import Snapshots, to_bytes
 from aios.adapters.object_journal.walk import LifeOverError, Walk
 from aios.errors import CompactedError, PreconditionError, SequenceConflictError
 from aios.ports.clock import Clock, SystemClock
-from aios.ports.journal import Record, Snapshot, Stored, StreamHead
+from aios.ports.journal import Record, Snapshot, Stored
 from aios.ports.object_store import ObjectStore
 
 PREFIX = "journal"
@@ -79,10 +78,9 @@ class ObjectJournal:
     async def head(self, stream: str) -> int:
         return await self._lives.within(stream, self._walk.end) or 0
 
-    async def streams(self, prefix: str = "") -> Sequence[StreamHead]:
+    async def streams(self, prefix: str = "") -> Sequence[str]:
         """A stream whose deletion was cut off is listed, so that it is found and deleted again; it reads as empty."""
-        heads = await in_parallel(self._listed, await self._lives.index.streams(prefix))
-        return tuple(head for head in heads if head.seq)
+        return await self._lives.index.streams(prefix)
 
     async def snapshot(self, stream: str) -> Snapshot | None:
         kept = await self._lives.within(stream, self._snapshots.find)
@@ -136,7 +134,7 @@ class ObjectJournal:
         return [ids.get(stored.seq) for stored in batch.stored("")] == [record.id for record in batch.kept]
 
     async def _read(self, position: Position, after: int, until: int | None) -> Sequence[Stored]:
-        if after > position.end and after > await self._walk.end(position):
+        if not await self._reaches(position, after):
             return ()
         batches = await self._walk.batches(position, await self._start(position, after), until)
         if any(one.gone > after and one.gone >= one.first for one in batches):
@@ -146,6 +144,12 @@ class ObjectJournal:
             raise CompactedError(position.stream, after, kept.snapshot.seq)
         records = [stored for one in batches for stored in one.stored(position.stream)]
         return tuple(one for one in records if one.seq > after and (until is None or one.seq <= until))
+
+    async def _reaches(self, position: Position, seq: int) -> bool:
+        """Whether the stream has so many records, asked where that is not known."""
+        return (
+            seq <= position.end or await self._walk.begins(position, seq + 1) or seq <= await self._walk.end(position)
+        )
 
     async def _start(self, position: Position, seq: int) -> int:
         """An end of an append at or not far before `seq`."""
@@ -158,10 +162,3 @@ class ObjectJournal:
         if snapshot.seq <= position.end:
             await self._snapshots.compact(position, snapshot)
         return position.end
-
-    async def _listed(self, stream: str) -> StreamHead:
-        head = await self.head(stream)
-        if not head:
-            entry = await self._lives.index.find(stream)
-            head = (entry.ended if entry else None) or 0
-        return StreamHead(stream, head)

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from aios.adapters.object_journal.index import Entry, Index
 from aios.adapters.object_journal.layout import Layout
-from aios.adapters.object_journal.parallel import in_parallel
 from aios.adapters.object_journal.position import LIFE_SECONDS, NEAR, Position, Positions
 from aios.adapters.object_journal.walk import LifeOverError, Walk
 from aios.errors import PreconditionError, ServiceUnavailableError
+from aios.parallel import in_parallel
 from aios.ports.clock import Clock
 from aios.ports.object_store import ObjectStore
 

@@ -15,10 +15,10 @@ from aios.adapters.object_journal import batch as form
 from aios.adapters.object_journal import stored_form
 from aios.adapters.object_journal.batch import Batch
 from aios.adapters.object_journal.layout import Layout
-from aios.adapters.object_journal.parallel import in_parallel
 from aios.adapters.object_journal.position import Position
 from aios.adapters.object_journal.walk import LifeOverError, Walk
 from aios.errors import NotFoundError, PreconditionError
+from aios.parallel import in_parallel
 from aios.ports.journal import Snapshot
 from aios.ports.object_store import ObjectStore
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from aios.adapters.object_journal import batch as form
 from aios.adapters.object_journal.batch import Batch
 from aios.adapters.object_journal.layout import BLOCK, Layout, first_of
-from aios.adapters.object_journal.parallel import in_parallel
 from aios.adapters.object_journal.position import Position
 from aios.errors import NotFoundError
+from aios.parallel import in_parallel
 from aios.ports.object_store import ObjectStore
 
 STEPS = 8
@@ -57,6 +57,13 @@ class Walk:
             if await self.batch(position, listed[-1] if listed else first) is None:
                 return position.end
             steps = steps - 1 if steps else _steps_after(first, position.end)
+
+    async def begins(self, position: Position, seq: int) -> bool:
+        """Whether an append begins at `seq`, beyond what is known; then what comes before it is there, too."""
+        begins = seq in await self._listed(position, seq)
+        if begins:
+            position.learn(seq - 1)
+        return begins
 
     async def batches(self, position: Position, start: int, until: int | None) -> Sequence[Batch]:
         """From `start`, an end of an append, to the one that holds `until`, or to the stream's end."""
