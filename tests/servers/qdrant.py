@@ -40,6 +40,7 @@ class StandIn:
     def __init__(self, log: Path) -> None:
         self._client = QdrantClient(":memory:")
         self._log = log
+        self._indexes: dict[str, dict[str, str]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         one = "/collections/{name}"
@@ -49,6 +50,7 @@ class StandIn:
             web.get(f"{one}/exists", self._exists),
             web.get(one, self._info),
             web.put(one, self._create),
+            web.delete(one, self._drop),
             web.put(f"{one}/vectors/{{vector}}", self._add_vector),
             web.put(f"{one}/points/vectors", self._update_vectors),
             web.post(f"{one}/points/scroll", self._scroll),
@@ -77,7 +79,16 @@ class StandIn:
         return _said(True)
 
     async def _info(self, request: web.Request) -> web.Response:
-        return _said(self._client.get_collection(request.match_info["name"]))
+        name = request.match_info["name"]
+        info = self._client.get_collection(name).model_dump(mode="json")
+        indexes = self._indexes.get(name, {})
+        return _said(
+            {**info, "payload_schema": {key: {"data_type": kind, "points": 0} for key, kind in indexes.items()}}
+        )
+
+    async def _drop(self, request: web.Request) -> web.Response:
+        self._indexes.pop(request.match_info["name"], None)
+        return _said(self._client.delete_collection(request.match_info["name"]))
 
     async def _add_vector(self, request: web.Request) -> web.Response:
         if request.match_info["name"].startswith(OLD):
@@ -98,7 +109,9 @@ class StandIn:
         )
         return _said({"points": [point.model_dump(mode="json") for point in points], "next_page_offset": following})
 
-    async def _index(self, _: web.Request) -> web.Response:
+    async def _index(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        self._indexes.setdefault(request.match_info["name"], {})[asked["field_name"]] = asked["field_schema"]
         return _said({"operation_id": 1, "status": "completed"})
 
     async def _upsert(self, request: web.Request) -> web.Response:
@@ -137,6 +150,16 @@ async def with_key(request: web.Request, handler: Handler) -> web.StreamResponse
     return await handler(request)
 
 
+@web.middleware
+async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What local mode refuses, with the server's status."""
+    try:
+        return await handler(request)
+    except ValueError as error:
+        status = 404 if str(error).startswith("Collection ") else 400
+        return web.json_response({"status": {"error": str(error)}}, status=status)
+
+
 @contextmanager
 def stand_in(folder: Path) -> Iterator[str]:
     """The URL of one that runs; what is searched there stands in `folder / "searches"`."""
@@ -164,6 +187,6 @@ def qdrant_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    application = web.Application(middlewares=[with_key])
+    application = web.Application(middlewares=[with_key, refusing])
     application.add_routes(StandIn(Path(sys.argv[2])).routes())
     web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]), print=None)

@@ -5,7 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from qdrant_client.models import Modifier, SparseVectorParams
 
+from aios.adapters.qdrant.collection import INDEXES
+from aios.adapters.qdrant.connection import QdrantServer
 from aios.adapters.qdrant.knowledge import QdrantServerKnowledge
 from aios.adapters.qdrant.probe import probe
 from aios.errors import ServiceUnavailableError
@@ -65,6 +68,60 @@ async def test_a_collection_made_with_an_embedder_needs_no_new_server(
     assert len(await knowledge.search("default", "web", Privacy.INTERNAL, "port")) == 1
     assert not [record for record in caplog.records if record.name.startswith("aios")]
     await knowledge.close()
+
+
+@pytest.mark.parametrize("embedder", [None, HashingEmbedder()], ids=["words", "meaning"])
+async def test_a_collection_that_somebody_removed_is_made_anew(
+    qdrant_server: Path, embedder: HashingEmbedder | None
+) -> None:
+    del qdrant_server
+    knowledge = QdrantServerKnowledge(os.environ[VARIABLE], "removed", embedder)
+    memory = Memory("the port is 8080", Privacy.PUBLIC, "x")
+    await knowledge.remember("default", "web", memory)
+    await _remove("removed-memories")
+    assert list(await knowledge.search("default", "web", Privacy.PUBLIC, "port")) == []
+    await knowledge.forget("default", "web")
+    await knowledge.remember("default", "web", memory)
+    await _remove("removed-memories")
+    await knowledge.remember("default", "web", memory)
+    assert len(await knowledge.search("default", "web", Privacy.PUBLIC, "port")) == 1
+    await _remove("removed-memories")
+    await knowledge.close()
+
+
+async def test_a_collection_that_was_made_anew_without_our_vector_gets_it(qdrant_server: Path) -> None:
+    del qdrant_server
+    memory = Memory("the port is 8080", Privacy.PUBLIC, "x")
+    ours = QdrantServerKnowledge(os.environ[VARIABLE], "replaced", HashingEmbedder())
+    theirs = QdrantServerKnowledge(os.environ[VARIABLE], "replaced")
+    await ours.remember("default", "web", memory)
+    await _remove("replaced-memories")
+    await theirs.remember("default", "web", memory)
+    await ours.remember("default", "web", memory)
+    assert len(await ours.search("default", "web", Privacy.PUBLIC, "port")) == 1
+    await ours.close()
+    await theirs.close()
+
+
+async def test_indexes_that_whoever_made_the_collection_did_not_get_to_are_made(qdrant_server: Path) -> None:
+    del qdrant_server
+    server = QdrantServer(os.environ[VARIABLE])
+    async with server.asked() as client:
+        await client.create_collection("cut-memories", {}, {"terms": SparseVectorParams(modifier=Modifier.IDF)})
+    knowledge = QdrantServerKnowledge(os.environ[VARIABLE], "cut")
+    await knowledge.remember("default", "web", Memory("the port is 8080", Privacy.PUBLIC, "x"))
+    async with server.asked() as client:
+        made = (await client.get_collection("cut-memories")).payload_schema
+    assert {name: index.data_type for name, index in made.items()} == INDEXES
+    await knowledge.close()
+    await server.close()
+
+
+async def _remove(collection: str) -> None:
+    server = QdrantServer(os.environ[VARIABLE])
+    async with server.asked() as client:
+        await client.delete_collection(collection)
+    await server.close()
 
 
 async def test_a_wrong_key_is_told_and_no_key_is_shown(qdrant_server: Path) -> None:

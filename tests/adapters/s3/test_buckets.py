@@ -1,12 +1,19 @@
 """Buckets of an S3 server: names that fit, whatever the namespace is called, and a way in that tells what is wrong."""
 
+import hashlib
 import os
+from typing import Any
 
 import pytest
+from minio import Minio
+from minio.commonconfig import ENABLED
+from minio.error import S3Error
 
 from aios.adapters.s3.address import S3Address
 from aios.adapters.s3.buckets import S3Buckets
+from aios.adapters.s3.objects import SUM
 from aios.adapters.s3.probe import probe
+from aios.adapters.s3.transport import Answer, S3Transport, UnansweredError
 from aios.errors import EnvironmentProblemError, NotFoundError, ServiceUnavailableError
 from aios.naming import bucket_name
 from tests.servers.minio import VARIABLE
@@ -50,10 +57,73 @@ async def test_large_objects_go_up_and_come_down_in_parts(minio: str) -> None:
     found = await objects.get("large")
     assert found.data == data
     assert found.etag == etag
+    kept = client_of(minio).stat_object("large-aios-x", "large!").metadata or {}
+    assert kept[SUM] == hashlib.sha256(data).hexdigest()
     replaced = await objects.replace("large", data + b"!", etag)
     assert (await objects.get("large")).etag == replaced
     await buckets.delete_bucket("aios-x")
     await buckets.close()
+
+
+@pytest.mark.parametrize("server", ["minio", "seaweedfs"])
+async def test_an_upload_whose_completion_was_not_confirmed_is_complete(
+    server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = S3Buckets(f"{request.getfixturevalue(server)}?prefix=confirm-")
+    await buckets.ensure_bucket("aios-x")
+    send, completions = S3Transport.send, 0
+
+    async def lossy(self: S3Transport, method: str, path: str, **more: Any) -> Answer:
+        nonlocal completions
+        answer = await send(self, method, path, **more)
+        if method == "POST" and "uploadId" in more["query"]:
+            completions += 1
+            if completions == 1:
+                raise UnansweredError("the reply was lost")
+        return answer
+
+    monkeypatch.setattr(S3Transport, "send", lossy)
+    objects, data = buckets.bucket("aios-x"), os.urandom(1024) * (17 * 1024)
+    etag = await objects.put("large", data)
+    found = await objects.get("large")
+    assert (found.data, found.etag) == (data, etag)
+    assert completions == 2
+    await buckets.delete_bucket("aios-x")
+    await buckets.close()
+
+
+async def test_what_was_deleted_or_overwritten_does_not_stay_for_ever(minio: str) -> None:
+    buckets, client = S3Buckets(f"{minio}?prefix=kept-"), client_of(minio)
+    await buckets.ensure_bucket("aios-x")
+    kept = client.get_bucket_lifecycle("kept-aios-x")
+    assert kept is not None
+    (rule,) = kept.rules
+    assert rule.expiration is not None
+    assert rule.expiration.expired_object_delete_marker
+    assert rule.noncurrent_version_expiration is not None
+    await buckets.delete_bucket("aios-x")
+    await buckets.close()
+
+
+async def test_a_bucket_that_was_half_made_is_finished_later(minio: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    buckets, client = S3Buckets(f"{minio}?prefix=half-"), client_of(minio)
+
+    def overloaded(*_: object, **__: object) -> None:
+        raise S3Error(None, "SlowDown", "", "", "", "")  # type: ignore[arg-type]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Minio, "set_bucket_versioning", overloaded)
+        with pytest.raises(ServiceUnavailableError, match="SlowDown"):
+            await buckets.ensure_bucket("aios-x")
+    await buckets.ensure_bucket("aios-x")
+    assert client.get_bucket_versioning("half-aios-x").status == ENABLED
+    await buckets.delete_bucket("aios-x")
+    await buckets.close()
+
+
+def client_of(url: str) -> Minio:
+    address = S3Address.parse(url)
+    return Minio(address.host, address.access_key, address.secret_key, secure=False, region=address.region)
 
 
 async def test_the_probe_names_the_product_and_its_dialect(minio: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from aios.adapters.s3.parts import PART, get_rest, put_in_parts
 from aios.adapters.s3.transport import Answer
-from aios.errors import CredentialsRefusedError, NotFoundError, PreconditionError, ServiceUnavailableError
+from aios.errors import CredentialsRefusedError, NotFoundError, ServiceUnavailableError
 
 PATH = "/aios-default/large"
 LARGE = bytes(3 * PART)
@@ -31,6 +31,7 @@ class Store:
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         body: bytes = b"",
+        allowed: frozenset[int] | set[int] = frozenset(),
     ) -> Answer:
         self.asked.append(method)
         if method == "DELETE" and self._abort:
@@ -76,8 +77,8 @@ async def test_an_upload_that_cannot_be_completed_is_waited_for_and_taken_back(c
 async def test_a_range_that_fails_raises_its_own_error() -> None:
     with pytest.raises(ServiceUnavailableError, match=AWAY):
         await get_rest(Store(broken=ServiceUnavailableError(AWAY)), PATH, first())
-    with pytest.raises(PreconditionError):
-        await get_rest(Store(broken=PreconditionError("replaced")), PATH, first())
+    with pytest.raises(NotFoundError):
+        await get_rest(Store(broken=NotFoundError("deleted")), PATH, first())
 
 
 async def test_an_upload_that_cannot_be_taken_back_says_why_it_failed_all_the_same() -> None:

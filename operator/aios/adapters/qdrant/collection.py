@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+INDEXES = {"namespace": "keyword", "team": "keyword", "privacy": "integer"}
+"""Of the payload: what every search is filtered by."""
 UNKNOWN_REQUEST = frozenset({404, 405})
 
 
@@ -24,7 +26,11 @@ class MemoriesCollection:
 
     def __init__(self, server: QdrantServer, name: str) -> None:
         self._server, self.name = server, name
-        self._is_made = False
+        self.forget()
+
+    def forget(self) -> None:
+        """What was found there: somebody has removed the collection, and perhaps another one stands in its place."""
+        self._is_made = self._is_indexed = False
         self._vectors: dict[str, bool] = {}
 
     async def exists(self) -> bool:
@@ -35,20 +41,21 @@ class MemoriesCollection:
         return self._is_made
 
     async def make(self, dense: Dense | None) -> None:
-        """The collection and the indexes of its filter. Several may make it at once; one does."""
-        if await self.exists():
+        """The collection and the indexes of its filter. Several may make it at once; one does. Indexes that are missing
+        since whoever made it was cut off are made by the next."""
+        if self._is_indexed:
             return
-        from qdrant_client import models
+        from qdrant_client.models import PayloadSchemaType
 
+        exists = await self.exists()
         async with self._server.asked() as client:
-            await self._create(client, dense)
-            for field, kind in (
-                ("namespace", models.PayloadSchemaType.KEYWORD),
-                ("team", models.PayloadSchemaType.KEYWORD),
-                ("privacy", models.PayloadSchemaType.INTEGER),
-            ):
-                await client.create_payload_index(self.name, field, kind, wait=True)
-        self._is_made = True
+            if not exists:
+                await self._create(client, dense)
+            there = (await client.get_collection(self.name)).payload_schema
+            for field, kind in INDEXES.items():
+                if field not in there:
+                    await client.create_payload_index(self.name, field, PayloadSchemaType(kind), wait=True)
+        self._is_made = self._is_indexed = True
 
     async def takes(self, dense: Dense) -> bool:
         """Whether the collection has, or now gets, the vector. False where the server is too old to add one, which is

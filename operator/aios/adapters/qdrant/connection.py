@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from aios.adapters.tls import Trust
 from aios.adapters.tls_failures import Way
-from aios.errors import CredentialsRefusedError, MissingExtraError
+from aios.errors import CredentialsRefusedError, MissingExtraError, ServiceUnavailableError
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 SECONDS = 10
 """For any one request."""
 PORT = 6333
+_NO_VECTOR = "Not existing vector name"
+
+
+class GoneError(ServiceUnavailableError):
+    """A collection, or a vector of it, that was there is there no more."""
 
 
 class QdrantServer:
@@ -36,7 +41,8 @@ class QdrantServer:
 
     @asynccontextmanager
     async def asked(self) -> AsyncIterator["AsyncQdrantClient"]:
-        """The client of this event loop. What the server refuses or does not answer is ServiceUnavailableError."""
+        """The client of this event loop. What the server refuses or does not answer is ServiceUnavailableError, what
+        it does not find GoneError."""
         client = self._client()
         from httpx import HTTPError
         from qdrant_client.common.client_exceptions import QdrantException
@@ -52,6 +58,8 @@ class QdrantServer:
                     f"Qdrant at {self.address} refuses the API key in AIOS_KNOWLEDGE_URL: http://:API-KEY@HOST:PORT"
                 ) from error
             said = str(error).strip().partition("\n")[0][:300] or type(getattr(error, "source", error)).__name__
+            if status == 404 or (status == 400 and _NO_VECTOR in str(error)):
+                raise GoneError(f"Qdrant at {self.address}: {said}") from error
             raise self._way.failure(error, said, answered=self._answered) from error
 
     async def close(self) -> None:

@@ -2,10 +2,11 @@
 built from who asks and cannot be left out. With an embedder, by words and by meaning; without, by words."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from aios.adapters.qdrant.collection import MemoriesCollection
-from aios.adapters.qdrant.connection import QdrantServer
+from aios.adapters.qdrant.connection import GoneError, QdrantServer
 from aios.errors import ServiceUnavailableError
 from aios.memories.filling import AT_ONCE, Filling
 from aios.memories.meaning import Dense, Meaning
@@ -15,6 +16,10 @@ from aios.ports.embedder import Embedder
 from aios.ports.knowledge import Memory, Recalled
 from aios.spec.vocabulary import Privacy
 
+if TYPE_CHECKING:
+    from qdrant_client.models import SparseVector
+
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -29,6 +34,36 @@ class QdrantServerKnowledge:
         self._filling = Filling(embedder) if embedder else None
 
     async def remember(self, namespace: str, team: str, memory: Memory) -> str:
+        return await self._though_it_is_gone(lambda: self._remember(namespace, team, memory))
+
+    async def search(
+        self, namespace: str, team: str, clearance: Privacy, query: str, *, limit: int = 5
+    ) -> Sequence[Recalled]:
+        words = to_query(query)
+        if words is None:
+            return ()
+        asker = Asker(namespace, team, clearance)
+        return await self._though_it_is_gone(lambda: self._search(asker, query, words, limit))
+
+    async def forget(self, namespace: str, team: str) -> None:
+        await self._though_it_is_gone(lambda: self._forget(namespace, team))
+
+    async def close(self) -> None:
+        """End the connections."""
+        for part in (self._meaning, self._filling):
+            if part:
+                part.close()
+        await self._server.close()
+
+    async def _though_it_is_gone(self, work: Callable[[], Awaitable[T]]) -> T:
+        """A collection that somebody removed is made anew, by the second try."""
+        try:
+            return await work()
+        except GoneError:
+            self._collection.forget()
+            return await work()
+
+    async def _remember(self, namespace: str, team: str, memory: Memory) -> str:
         dense = await self._meaning.of(memory.text, memory.privacy) if self._meaning else None
         await self._collection.make(dense)
         if dense and not await self._collection.takes(dense):
@@ -39,18 +74,15 @@ class QdrantServerKnowledge:
             self._filling.reopen(namespace, team)
         return point_id(namespace, team, memory)
 
-    async def search(
-        self, namespace: str, team: str, clearance: Privacy, query: str, *, limit: int = 5
-    ) -> Sequence[Recalled]:
-        words = to_query(query)
-        if words is None or not await self._collection.exists():
+    async def _search(self, asker: Asker, query: str, words: "SparseVector", limit: int) -> Sequence[Recalled]:
+        if not await self._collection.exists():
             return ()
-        dense = await self._meaning.of(query, clearance) if self._meaning else None
+        dense = await self._meaning.of(query, asker.clearance) if self._meaning else None
         if dense and not await self._collection.takes(dense):
             dense = None
         if dense:
-            await self._fill(namespace, team, dense)
-        search = build_search(Asker(namespace, team, clearance), words, dense, limit)
+            await self._fill(asker.namespace, asker.team, dense)
+        search = build_search(asker, words, dense, limit)
         async with self._server.asked() as client:
             found = await client.query_points(
                 self._collection.name,
@@ -62,7 +94,7 @@ class QdrantServerKnowledge:
             )
         return [Recalled(from_payload(point.payload or {}), point.score) for point in found.points if point.score > 0]
 
-    async def forget(self, namespace: str, team: str) -> None:
+    async def _forget(self, namespace: str, team: str) -> None:
         if not await self._collection.exists():
             return
         from qdrant_client.models import FilterSelector
@@ -70,13 +102,6 @@ class QdrantServerKnowledge:
         everything = FilterSelector(filter=visible(namespace, team, Privacy.RESTRICTED))
         async with self._server.asked() as client:
             await client.delete(self._collection.name, points_selector=everything, wait=True)
-
-    async def close(self) -> None:
-        """End the connections."""
-        for part in (self._meaning, self._filling):
-            if part:
-                part.close()
-        await self._server.close()
 
     async def _fill(self, namespace: str, team: str, dense: Dense) -> None:
         if self._filling is None or self._filling.is_whole(namespace, team, dense):

@@ -7,16 +7,21 @@ A hint may be lost, come late or come twice; nobody may wait for one without an 
 import asyncio
 import logging
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from aios.adapters.redis.connection import RedisServer
+from aios.adapters.redis.connection import ANSWER_SECONDS, RedisServer
 from aios.cancellation import cancelled
 from aios.errors import ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from redis.asyncio.client import PubSub
 
 log = logging.getLogger(__name__)
 
 PAUSE = 2.0
 """Seconds before a subscription that was lost is made again."""
 POLL = 30.0
+"""Seconds of quiet after which the server is asked whether it is there."""
 
 
 class RedisAnnouncements:
@@ -59,13 +64,25 @@ class RedisAnnouncements:
             try:
                 await self._listen_once()
             except Exception as error:  # noqa: BLE001  # whatever ends a subscription, a hint is all that is lost
-                log.info("listening for hints again: %s", error)
+                log.info("listening for hints again: %s", str(error) or type(error).__name__)
             self._heard.set()  # what was missed meanwhile
             await asyncio.sleep(PAUSE)
 
     async def _listen_once(self) -> None:
-        async with self._server.client().pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(self._channel)
+        async with self._server.client().pubsub() as subscription:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await subscription.subscribe(self._channel)
             while True:
-                if await subscription.get_message(timeout=POLL) is not None:
+                heard = await subscription.parse_response(block=False, timeout=POLL)
+                if heard is None:
+                    # Quiet, or nobody is at the other end any more: a server that is gone closes no connection.
+                    heard = await _answer(subscription)
+                if isinstance(heard, list) and heard[0] == "message":
                     self._heard.set()
+
+
+async def _answer(subscription: "PubSub") -> object:
+    """What comes first after a PING. Raises TimeoutError when nothing does."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await subscription.ping()
+        return await subscription.parse_response(block=True)

@@ -6,6 +6,7 @@ pool's connections do not outlive a restart of the server.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +26,9 @@ ANSWER_SECONDS = 5.0
 """For a whole call, connecting included."""
 CONNECTIONS = 64
 """At the same time from one process; further calls wait for one, at most ANSWER_SECONDS."""
+CLUSTER = "is part of a cluster, where keys are spread over servers: name a single server in AIOS_SESSIONS_URL"
+RECONNECT_SECONDS = 1.0
+"""Between two times that all connections are made anew."""
 
 
 class RedisServer:
@@ -36,6 +40,7 @@ class RedisServer:
         self.trust = Trust.from_url(url)
         self._url = without_options(url)
         self._answered = False
+        self._reconnected = -math.inf
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self.address = f"{host}:{parts.port or 6379}"
         self._way = Way(f"Redis at {self.address}", self.trust, "AIOS_SESSIONS_URL")
@@ -48,6 +53,7 @@ class RedisServer:
         replaced without anyone noticing.
         """
         from redis.exceptions import ConnectionError as LostConnectionError
+        from redis.exceptions import MasterDownError, ReadOnlyError
 
         try:
             try:
@@ -55,7 +61,10 @@ class RedisServer:
             except LostConnectionError:
                 if not repeatable:
                     raise
-                return await self._once(work)
+            except (ReadOnlyError, MasterDownError):
+                # It was the primary once; who connects again gets the one that is it now. Nothing was written.
+                await self._reconnect()
+            return await self._once(work)
         except Exception as error:
             raise self._translated(error) from error
 
@@ -70,6 +79,13 @@ class RedisServer:
             done = await work(self.client())
         self._answered = True
         return done
+
+    async def _reconnect(self) -> None:
+        """No further command goes over the connections that there are."""
+        now = asyncio.get_running_loop().time()
+        if now - self._reconnected > RECONNECT_SECONDS:
+            self._reconnected = now
+            await self.close()
 
     def client(self) -> "Redis":
         """This event loop's client."""
@@ -92,6 +108,9 @@ class RedisServer:
                 socket_timeout=None,
                 decode_responses=True,
                 retry=Retry(NoBackoff(), 0),
+                # With 3 the library listens for a vendor's notices of maintenance, and then does not look whether a
+                # kept connection was cut before it sends what may not be sent twice.
+                protocol=2,
             )
             if encryption:
                 from aios.adapters.redis.encrypted import EncryptedConnection
@@ -110,9 +129,31 @@ class RedisServer:
             )
         if isinstance(error, TimeoutError):
             return ServiceUnavailableError(f"Redis at {self.address} did not answer within {ANSWER_SECONDS:.0f} s")
+        if advice := _advice(error):
+            return ServiceUnavailableError(f"Redis at {self.address} {advice}")
         if isinstance(error, RedisError | OSError):
             return self._way.failure(error, str(error) or type(error).__name__, answered=self._answered)
         return error
+
+
+def _advice(error: Exception) -> str:
+    """For refusals that last until somebody changes something."""
+    from redis.exceptions import (
+        AskError,
+        ClusterCrossSlotError,
+        ClusterDownError,
+        MasterDownError,
+        OutOfMemoryError,
+        ReadOnlyError,
+    )
+
+    if isinstance(error, ReadOnlyError | MasterDownError):
+        return "is a replica and takes no writes: name the primary in AIOS_SESSIONS_URL"
+    if isinstance(error, AskError | ClusterCrossSlotError | ClusterDownError):  # MovedError is an AskError
+        return f"{CLUSTER} ({error})"
+    if isinstance(error, OutOfMemoryError):
+        return "has no memory left: raise its maxmemory, or give us a server of our own"
+    return ""
 
 
 async def read_text(server: RedisServer, key: str) -> str | None:

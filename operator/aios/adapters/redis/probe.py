@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from aios.adapters.redis.connection import RedisServer
+from aios.adapters.redis.connection import CLUSTER, RedisServer
 from aios.ports.probe import Probe
 
 OLDEST = 7
@@ -59,6 +59,10 @@ def _problems(info: dict[str, Any], policy: str, version: str) -> list[str]:
             f"maxmemory-policy is {policy or 'unknown'}: leases and limits could be evicted while they are in force; "
             "set `CONFIG SET maxmemory-policy noeviction`, and in its configuration file"
         )
+    if info.get("cluster_enabled"):
+        problems.append(f"it {CLUSTER}")
+    if info.get("role", "master") != "master":
+        problems.append("it is a replica and takes no writes: name the primary")
     limit, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
     if limit and used > NEARLY_FULL * limit:
         problems.append(f"its memory is nearly full ({used} of {limit} bytes): raise maxmemory")

@@ -6,8 +6,9 @@ from redis.asyncio import Redis
 
 from aios.adapters.redis.connection import RedisServer, milliseconds, read_text
 
-PAGE = 500
-"""Keys looked at, and values fetched, in one request of a scan."""
+PAGE = 2000
+"""Keys looked at, and values fetched, in one request of a scan: a few milliseconds of the server. All of its keys are
+looked at, also those of others."""
 
 _SWAP = """
 local found = redis.call('GET', KEYS[1])

@@ -13,7 +13,13 @@ from minio import Minio
 from minio.commonconfig import ENABLED, Filter
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
-from minio.lifecycleconfig import AbortIncompleteMultipartUpload, LifecycleConfig, NoncurrentVersionExpiration, Rule
+from minio.lifecycleconfig import (
+    AbortIncompleteMultipartUpload,
+    Expiration,
+    LifecycleConfig,
+    NoncurrentVersionExpiration,
+    Rule,
+)
 from minio.versioningconfig import VersioningConfig
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
@@ -22,6 +28,7 @@ from urllib3.util.retry import Retry
 from aios.adapters.s3.address import S3Address
 from aios.adapters.s3.dialect import Dialects
 from aios.adapters.s3.objects import S3Objects
+from aios.adapters.s3.refusals import ALLOWED_SKEW_SECONDS, clocks_differ, skew_seconds
 from aios.adapters.s3.transport import CONNECT_SECONDS, SILENCE_SECONDS, S3Transport
 from aios.errors import CredentialsRefusedError, EnvironmentProblemError, ServiceUnavailableError
 from aios.naming import digest
@@ -34,6 +41,7 @@ KEPT_DAYS = 7
 """How long what was overwritten or deleted in a workspace can be brought back, where the server keeps versions."""
 LONGEST = 63
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LATER = {"InternalError", "OperationAborted", "ServiceUnavailable", "SlowDown"}
 _TAKEN = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
@@ -46,6 +54,8 @@ class S3Buckets:
         self._prefix = address.prefix
         self._transport = S3Transport(address)
         self._dialects = Dialects()
+        self._half_made: set[str] = set()
+        """Buckets of which it is not known that they keep versions as they should."""
         self._client = Minio(
             address.host,
             address.access_key,
@@ -87,21 +97,26 @@ class S3Buckets:
         return stored_name(self._prefix, bucket)
 
     def _ensure(self, bucket: str) -> None:
-        if self._client.bucket_exists(bucket):
-            return
-        try:
-            self._client.make_bucket(bucket)
-        except S3Error as error:
-            if error.code not in _TAKEN:
-                raise
-        self._keep_versions(bucket)
+        if not self._client.bucket_exists(bucket):
+            self._half_made.add(bucket)
+            try:
+                self._client.make_bucket(bucket)
+            except S3Error as error:
+                if error.code not in _TAKEN:
+                    raise
+        if bucket in self._half_made:
+            self._keep_versions(bucket)
+            self._half_made.discard(bucket)
 
     def _keep_versions(self, bucket: str) -> None:
-        """Where the server can; a store without versions is as good for everything we promise."""
+        """Where the server can; a store without versions is as good for everything we promise. Raises S3Error when it
+        could later."""
         rule = Rule(
             ENABLED,
             rule_filter=Filter(prefix=""),
             rule_id="aios",
+            # What was deleted leaves a mark, which would stay for ever and which every listing passes over.
+            expiration=Expiration(expired_object_delete_marker=True),
             noncurrent_version_expiration=NoncurrentVersionExpiration(noncurrent_days=KEPT_DAYS),
             abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(days_after_initiation=1),
         )
@@ -109,6 +124,8 @@ class S3Buckets:
             self._client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
             self._client.set_bucket_lifecycle(bucket, LifecycleConfig([rule]))
         except S3Error as error:
+            if error.code in _LATER:
+                raise
             log.info("bucket %s keeps no versions of what is overwritten: %s", bucket, error.code)
 
     def _delete(self, bucket: str) -> None:
@@ -126,6 +143,8 @@ class S3Buckets:
         except (MinioException, HTTPError, OSError) as error:
             address = self._transport.address
             code = error.code if isinstance(error, S3Error) else ""
+            if isinstance(error, S3Error) and (code == "RequestTimeTooSkewed" or _is_skewed(error)):
+                raise clocks_differ(address) from error
             if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"}:
                 raise CredentialsRefusedError(
                     f"the object store at {address} refuses access key {address.access_key} ({code}): correct key and "
@@ -138,3 +157,8 @@ def stored_name(prefix: str, bucket: str) -> str:
     """With the prefix; what is longer than S3 allows ends in a digest of the whole instead."""
     name = f"{prefix}{bucket}"
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 9].rstrip('-.')}-{digest(name)[:8]}"
+
+
+def _is_skewed(error: S3Error) -> bool:
+    """The client calls every refusal of a HEAD AccessDenied."""
+    return error.code == "AccessDenied" and skew_seconds(error.response.headers) > ALLOWED_SKEW_SECONDS

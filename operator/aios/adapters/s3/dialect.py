@@ -63,7 +63,7 @@ async def find_dialect(transport: S3Transport, bucket: str) -> Dialect:
 async def _require_create(transport: S3Transport, path: str, bucket: str) -> None:
     first = await _put(transport, path, {"If-None-Match": "*"}, b"first")
     if first.status != 200:
-        raise refused(first, transport.address, transport.address.access_key, bucket)
+        raise _refused(transport, first, bucket)
     second = await _put(transport, path, {"If-None-Match": "*"}, b"second")
     if second.status != 412:
         raise EnvironmentProblemError(
@@ -74,25 +74,42 @@ async def _require_create(transport: S3Transport, path: str, bucket: str) -> Non
 
 async def _honours(transport: S3Transport, path: str, dialect: Dialect) -> bool:
     """Whether the right etag is let through and a wrong one is not."""
-    now = await transport.send("GET", path)
     if (await _put(transport, path, {"If-Match": dialect.match("0" * 32)}, b"wrong")).status != 412:
         return False
+    now = await _asked(transport, "GET", path)
     right = await _put(transport, path, {"If-Match": dialect.match(now.etag)}, dialect.encode())
     return right.status == 200
 
 
 async def _put(transport: S3Transport, path: str, condition: dict[str, str], body: bytes) -> Answer:
-    """A put whose reply may be lost: then what is there tells what became of it."""
+    """A put whose reply may be lost: then what is there tells what became of it. Raises ServiceUnavailableError when
+    the server does not decide: that is no verdict on what it can do."""
     for number in range(1, TRIES + 1):
+        answer = None
         try:
-            answer = await transport.send("PUT", path, headers=condition, body=body)
-            if not is_passing(answer) or number == TRIES:
-                return answer
+            answer = await _asked(transport, "PUT", path, headers=condition, body=body)
         except UnansweredError:
             if number == TRIES:
                 raise
+        if answer is not None and (number == 1 or answer.status != 412):
+            return answer
         await asyncio.sleep(PAUSE * number)
-        found = await transport.send("GET", path)
+        found = await _asked(transport, "GET", path)
         if found.status == 200 and found.body == body:
             return found
+        if answer is not None:
+            return answer
     raise AssertionError("the last try returns or raises")
+
+
+async def _asked(
+    transport: S3Transport, method: str, path: str, *, headers: dict[str, str] | None = None, body: bytes = b""
+) -> Answer:
+    answer = await transport.send(method, path, headers=headers, body=body)
+    if is_passing(answer):
+        raise UnansweredError(str(_refused(transport, answer, path.split("/")[1])))
+    return answer
+
+
+def _refused(transport: S3Transport, answer: Answer, bucket: str) -> Exception:
+    return refused(answer, transport.address, transport.address.access_key, bucket)

@@ -6,6 +6,7 @@ servers differ in whether a multipart upload honours conditions.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,16 +15,22 @@ from typing import TypeVar
 from aios.adapters.s3.dialect import Dialect, Dialects
 from aios.adapters.s3.keys import require_key, to_key, to_name, to_prefix
 from aios.adapters.s3.listing import read_etags, read_page
-from aios.adapters.s3.parts import PART, get_rest, put_in_parts
+from aios.adapters.s3.parts import PART, ReplacedError, get_rest, put_in_parts
 from aios.adapters.s3.refusals import code_of, is_passing, no_bucket, refused
 from aios.adapters.s3.transport import Answer, S3Transport, UnansweredError
-from aios.errors import NotFoundError, PreconditionError
+from aios.errors import NotFoundError, PreconditionError, ServiceUnavailableError
 from aios.ports.object_store import StoredObject
 
 T = TypeVar("T")
 
 TRIES = 4
 FIRST_PAUSE = 0.1
+SUM = "x-amz-meta-sha256"
+"""Kept beside the bytes and compared when they are read: what is damaged on the way up the server itself refuses."""
+
+
+class SpoiledError(ServiceUnavailableError):
+    """What was read is not what was written."""
 
 
 class S3Objects:
@@ -37,9 +44,10 @@ class S3Objects:
     async def put(self, key: str, data: bytes) -> str:
         require_key(key)
         await self._require_bucket()
+        stated = {SUM: await sum_of(data)}
         if len(data) > PART:
-            return await put_in_parts(self._send, self._path(key), data)
-        return (await self._send("PUT", self._path(key), body=data)).etag
+            return await put_in_parts(self._send, self._path(key), data, stated)
+        return (await self._send("PUT", self._path(key), headers=stated, body=data)).etag
 
     async def create(self, key: str, data: bytes) -> str:
         require_key(key)
@@ -53,11 +61,10 @@ class S3Objects:
 
     async def get(self, key: str) -> StoredObject:
         require_key(key)
-        path = self._path(key)
-        first = await self._send("GET", path, headers={"Range": f"bytes=0-{PART - 1}"}, allowed={416})
-        if first.status == 416:  # an empty object has no first byte
-            first = await self._send("GET", path)
-        return StoredObject(await get_rest(self._send, path, first), first.etag)
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(ReplacedError, SpoiledError):
+                return await self._whole(self._path(key))
+        return await self._whole(self._path(key))
 
     async def exists(self, key: str) -> bool:
         require_key(key)
@@ -82,6 +89,17 @@ class S3Objects:
         """End the connections."""
         await self._transport.close()
 
+    async def _whole(self, path: str) -> StoredObject:
+        first = await self._send("GET", path, headers={"Range": f"bytes=0-{PART - 1}"}, allowed={416})
+        if first.status == 416:  # an empty object has no first byte
+            first = await self._send("GET", path)
+        data, stated = await get_rest(self._send, path, first), first.headers.get(SUM)
+        if stated and await sum_of(data) != stated:
+            raise SpoiledError(
+                f"{path} at the object store {self._transport.address} is not as it was written: restore it"
+            )
+        return StoredObject(data, first.etag)
+
     def _path(self, key: str) -> str:
         return f"/{self._bucket}/{to_name(key)}"
 
@@ -99,24 +117,32 @@ class S3Objects:
 
     async def _conditional(self, key: str, data: bytes, condition: dict[str, str], *, unchanged: str | None) -> str:
         """`unchanged`: the etag by which we know that our write was not carried out; None: by the object's absence."""
+        stated = {**condition, SUM: await sum_of(data)}
+        failure: Exception
         for number in range(1, TRIES + 1):
             try:
-                answer = await self._transport.send("PUT", self._path(key), headers=condition, body=data)
-            except UnansweredError:
-                if number == TRIES:
-                    raise
+                answer = await self._transport.send("PUT", self._path(key), headers=stated, body=data)
+            except UnansweredError as error:
+                failure, is_verdict = error, False
             else:
                 if answer.status == 200:
                     return answer.etag
-                if answer.status == 404 and code_of(answer) == "NoSuchKey":
-                    raise PreconditionError(f"{self._bucket}/{key} is gone")
-                if not is_passing(answer) or number == TRIES:
-                    raise self._refused(answer, key)
+                failure, is_verdict = self._unwritten(answer, key), not is_passing(answer)
+            if number == (1 if is_verdict else TRIES):
+                raise failure
+            # A refusal after a try without an answer may be due to that try, which was carried out late.
             await _pause(number)
             written = await self._read_back(key, data, unchanged)
             if written:
                 return written
+            if is_verdict:
+                raise failure
         raise AssertionError("the last try returns or raises")
+
+    def _unwritten(self, answer: Answer, key: str) -> Exception:
+        if answer.status == 404 and code_of(answer) == "NoSuchKey":
+            return PreconditionError(f"{self._bucket}/{key} is gone")
+        return self._refused(answer, key)
 
     async def _read_back(self, key: str, data: bytes, unchanged: str | None) -> str:
         """The etag if our bytes are there; "" if nothing has changed yet. Raises PreconditionError otherwise."""
@@ -181,3 +207,10 @@ class S3Objects:
 async def _pause(number: int) -> None:
     # Full jitter: writers that were turned away together come back apart.
     await asyncio.sleep(FIRST_PAUSE * 2 ** (number - 1) * (0.5 + random.random()))
+
+
+async def sum_of(data: bytes) -> str:
+    """SHA-256 in hex; of what is large not in the event loop."""
+    if len(data) > PART:
+        return await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+    return hashlib.sha256(data).hexdigest()

@@ -2,12 +2,10 @@
 
 import statistics
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from aios.adapters.s3.address import S3Address
 from aios.adapters.s3.dialect import find_dialect
-from aios.adapters.s3.refusals import refused
+from aios.adapters.s3.refusals import refused, skew_seconds
 from aios.adapters.s3.transport import Answer, S3Transport
 from aios.errors import EnvironmentProblemError, NotFoundError
 from aios.ports.probe import Probe
@@ -57,8 +55,5 @@ async def _conditional_writes(transport: S3Transport, bucket: str) -> tuple[tupl
 
 
 def _skew(answer: Answer) -> tuple[str, ...]:
-    stated = answer.headers.get("Date")
-    if not stated:
-        return ()
-    skew = abs((datetime.now(UTC) - parsedate_to_datetime(stated)).total_seconds())
+    skew = skew_seconds(answer.headers)
     return (f"its clock differs from this machine's by {skew:.0f} s: set both",) if skew > SKEW_SECONDS else ()

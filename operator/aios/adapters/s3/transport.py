@@ -7,7 +7,7 @@ arrives) is the `minio` package's; connections are aiohttp's, a pool for each ev
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
@@ -26,6 +26,8 @@ CONNECTIONS = 48
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 20.0
 """Without a byte in either direction."""
+PIECE = 64 * 1024
+"""Of a body; each has to leave in time."""
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -73,13 +75,9 @@ class S3Transport:
         digest = hashlib.sha256(body).hexdigest() if body else _EMPTY
         signed = self._signed(method, url, digest, headers or {})
         try:
-            async with self._session().request(
-                method, URL(url, encoded=True), headers=signed, data=body or None, allow_redirects=False
-            ) as response:
-                self._answered = True
-                answer = Answer(response.status, response.headers, await response.read())
+            answer = await self._exchanged(method, URL(url, encoded=True), signed, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            said = f"it did not answer: {error or type(error).__name__}"
+            said = f"it did not answer: {str(error) or type(error).__name__}"
             failure = self.address.way.failure(error, said, answered=self._answered)
             if isinstance(failure, TlsRefusedError):
                 raise failure from error
@@ -94,6 +92,19 @@ class S3Transport:
         session = self._sessions.pop(asyncio.get_running_loop(), None)
         if session is not None:
             await session.close()
+
+    async def _exchanged(self, method: str, url: URL, headers: dict[str, str], body: bytes) -> Answer:
+        """What aiohttp makes of it. Its own timeouts begin when the body has left; a server that is frozen takes none,
+        and never would."""
+        async with asyncio.timeout(None) as patience:
+            data = _in_pieces(body, patience) if len(body) > PIECE else body or None
+            if len(body) > PIECE:
+                headers = {**headers, "Content-Length": str(len(body))}
+            async with self._session().request(
+                method, url, headers=headers, data=data, allow_redirects=False
+            ) as response:
+                self._answered = True
+                return Answer(response.status, response.headers, await response.read())
 
     def _signed(self, method: str, url: str, digest: str, headers: Mapping[str, str]) -> dict[str, str]:
         now = datetime.now(UTC)
@@ -130,3 +141,12 @@ class S3Transport:
             session._retry_connection = False
             self._sessions[loop] = session
         return session
+
+
+async def _in_pieces(body: bytes, patience: asyncio.Timeout) -> AsyncIterator[bytes]:
+    """`patience` ends what waits for a piece to leave; it does not begin before there is a connection."""
+    now = asyncio.get_running_loop().time
+    for start in range(0, len(body), PIECE):
+        patience.reschedule(now() + SILENCE_SECONDS)
+        yield body[start : start + PIECE]
+    patience.reschedule(now() + 2 * SILENCE_SECONDS)  # what is left of it in a buffer, and the answer
