@@ -56,11 +56,16 @@ class TlsRefusedError(ServiceUnavailableError):
     that."""
 
 
+class BeingRemovedError(ServiceUnavailableError):
+    """Another installation on the same services removes what it had by a name; then the name is free."""
+
+
 class DiskFullError(ServiceUnavailableError):
     """A disk of this machine, or our share of it, is full; what waits goes on once somebody has made room there."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}; free some space on its disk")
+        self.path = Path(path)
 
 
 @contextmanager

@@ -68,6 +68,10 @@ RUN_STREAMS, ATTEMPT_STREAMS, MAIL_STREAMS = "runs/", "attempts/", "mail/"
 """What the journal streams of each sort start with; the namespace follows."""
 
 
+JOURNAL_IDENTITY = "journal/identity"
+"""The journal stream by whose one record a journal is told from another."""
+
+
 def run_stream(run: str) -> str:
     """The journal stream that is the truth about a run."""
     return f"{RUN_STREAMS}{run}"
@@ -98,14 +102,19 @@ def attempt_lease(run: str, task: str, attempt: int) -> str:
     return f"attempt/{run}/{task}/{attempt}"
 
 
+WORKER_SESSIONS, MODEL_STATES = "worker/", "model/"
+"""What the sessions start with that speak of processes, and of what they found out about models."""
+
+
 def worker_session(namespace: str, agent: str, worker: str) -> str:
-    """Where a replica's heartbeat stands: JSON {"phase", "task", "since", "waits"}."""
-    return f"worker/{namespace}/{agent}/{worker}"
+    """Where a replica's heartbeat stands: JSON {"phase", "task", "since", "waits"}, and "obstacle": why it takes no
+    task at all."""
+    return f"{WORKER_SESSIONS}{namespace}/{agent}/{worker}"
 
 
 def model_state(namespace: str, model: str) -> str:
     """Where all replicas of a namespace share what they know of a model: its limits in use, whether it answers."""
-    return f"model/{namespace}/{model}"
+    return f"{MODEL_STATES}{namespace}/{model}"
 
 
 def bucket_name(namespace: str) -> str:

@@ -11,7 +11,7 @@ WIDTH = 16
 
 
 async def in_parallel(ask: Callable[[A], Awaitable[T]], about: Iterable[A]) -> list[T]:
-    """`ask` about each, WIDTH at a time. The first error is raised and ends the others."""
+    """`ask` about each, WIDTH at a time. The first error is raised once the others have been cancelled and are over."""
     places = asyncio.Semaphore(WIDTH)
 
     async def one(what: A) -> T:
@@ -24,3 +24,4 @@ async def in_parallel(ask: Callable[[A], Awaitable[T]], about: Iterable[A]) -> l
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

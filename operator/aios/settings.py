@@ -1,11 +1,33 @@
 """What a process is told by its environment, read once at the edge; use cases get values, never this object."""
 
+import logging
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from aios.errors import EnvironmentProblemError
+from aios.spec.suggestions import nearest
+
+log = logging.getLogger(__name__)
+
+PREFIX: Final = "AIOS_"
+OURS_TO_TEST: Final = "AIOS_TEST_"
+_READ_ELSEWHERE: Final = (
+    "AIOS_SCRIPTED_LEDGER",  # adapters/scripted.py
+    "AIOS_WORKER_IMAGE",  # `aios operator`
+)
+_OF_THE_PLATFORM: Final = (  # specs/platform, whose file of credentials is one that people `source`
+    "AIOS_KNOWLEDGE_PASSWORD",
+    "AIOS_OBJECTS_PASSWORD",
+    "AIOS_PASSWORD",
+    "AIOS_RABBITMQ_PASSWORD",
+    "AIOS_SESSIONS_PASSWORD",
+    "AIOS_TEAM",
+)
 
 
 class Settings(BaseSettings):
@@ -15,7 +37,7 @@ class Settings(BaseSettings):
     they are secrets: nothing prints them whole.
     """
 
-    model_config = SettingsConfigDict(env_prefix="AIOS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     state_dir: Path | None = Field(default=None, description="The laptop's state folder.")
     namespace: str = Field(
@@ -52,3 +74,36 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         variable = "_".join(("AIOS", *map(str, first["loc"]))).upper()
         raise EnvironmentProblemError(f"{variable} is {first['input']!r}: {first['msg']}") from error
+
+
+def unknown_variables(environment: Iterable[str]) -> tuple[str, ...]:
+    """A sentence about each variable that begins like ours and is none: a misspelt AIOS_BROKER_URL would quietly leave
+    everything to the broker of the laptop. Never its value, which may be a secret."""
+    meant = (*_fields(), *_READ_ELSEWHERE)
+    known = {*meant, *_OF_THE_PLATFORM}
+    names = sorted(name for name in environment if name.upper().startswith(PREFIX))
+    return tuple(
+        _unknown(name, meant)
+        for name in names
+        if name.upper() not in known and not name.upper().startswith(OURS_TO_TEST)
+    )
+
+
+def log_unknown_variables() -> None:
+    """For processes whose log is what a person looks at. They do not fail: a Secret whose keys become variables may
+    hold more than we know."""
+    for sentence in unknown_variables(os.environ):
+        log.warning("%s", sentence)
+
+
+def _fields() -> tuple[str, ...]:
+    fields = Settings.model_fields.items()
+    return tuple(f"{PREFIX}{name.upper()}" for name, field in fields if field.validation_alias is None)
+
+
+def _unknown(name: str, meant: Iterable[str]) -> str:
+    # Without what all have in common, or everything would be near to everything.
+    near = nearest(name[len(PREFIX) :], (one.removeprefix(PREFIX) for one in meant))
+    return f"{name} is not a variable of AIOS; " + (
+        f"did you mean {PREFIX}{near}?" if near else f"there are {', '.join(sorted(meant))}"
+    )

@@ -236,3 +236,18 @@ def test_the_demo_ends_with_what_was_delivered_and_what_was_real(tmp_path: Path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for words in ("tasks\n", "delivered\n", "Ran 5 tests", "\nOK\n", "what was real", "scripted", "next\n"):
         assert words in ran.stdout
+
+
+def test_what_a_cache_of_replies_answered_is_told_and_paid_for_no_more(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "01-hello", tmp_path / "team")
+    team, project = tmp_path / "team" / "team.yaml", tmp_path / "team" / "project.yaml"
+    team.write_text(team.read_text().replace("spec:\n", "spec:\n  limits: {replyCache: 1h}\n"))
+    stated = project.read_text()
+    ran = aios("up", "team", "--once", cwd=tmp_path)
+    for rerun in ("second", "third"):  # the second one finds the first one's file in its workspace: another question
+        project.write_text(stated.replace("spec:\n", f"spec:\n  rerun: {rerun}\n"))
+        ran = aios("up", "team", "--once", cwd=tmp_path)
+    assert "1/1 tasks  2 calls, 2 from the cache, $0.00 paid" in ran.out, ran.out
+    described = aios("describe", "project", "greeting", cwd=tmp_path).out
+    assert "2 (2 cached)" in described
+    assert "in all: 2 calls, 2 from the cache, $0.00 paid" in described

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.acceptance.test_laptop import until
+from tests.acceptance.test_laptop import PATIENCE, until
 from tests.cli.console import EXAMPLES, aios, running
 from tests.desired.building import worker_file
 from tests.servers.minio import MinioProcess
@@ -155,3 +155,34 @@ def refused(tmp_path: Path, services: Mapping[str, str], variable: str) -> None:
     assert variable in done.err
     assert "refuses" in done.err
     assert WRONG not in done.out + done.err
+
+
+def test_a_goal_given_to_a_running_up_waits_for_a_frozen_store_and_is_done(
+    tmp_path: Path, private_minio: MinioProcess
+) -> None:
+    up_log, run_log, pid = tmp_path / "up.log", tmp_path / "run.log", private_minio.process.pid
+    services, state = {"AIOS_OBJECTS_URL": private_minio.url}, tmp_path / ".aios"
+    goal = ("run", "hello", "Greet once more.", "--name", "again", "--input", "whom=you")
+    with running(up_log, services, "up", EXAMPLES / "01-hello", "-C", state):
+        until(lambda: "1/1 tasks" in up_log.read_text(), "the project's end")
+        os.kill(pid, signal.SIGSTOP)
+        with running(run_log, services, *goal, "-C", state) as process:
+            until(lambda: "waiting" in run_log.read_text(), "a line about the outage")
+            assert "AIOS_OBJECTS_URL" in run_log.read_text()
+            os.kill(pid, signal.SIGCONT)
+            process.wait(timeout=PATIENCE)
+    said = run_log.read_text()
+    assert "served" in said, said
+    assert "again  " in said, said
+
+
+@pytest.mark.parametrize("words", [("logs", "greeting"), ("plan", EXAMPLES / "01-hello")])
+def test_a_command_that_ends_at_once_names_the_variable_of_who_does_not_answer(
+    tmp_path: Path, words: tuple[str | Path, ...]
+) -> None:
+    services, log = {"AIOS_OBJECTS_URL": "s3+http://key:the-secret@127.0.0.1:1"}, tmp_path / "up.log"
+    with running(log, services, "up", EXAMPLES / "01-hello", "-C", tmp_path / ".aios"):
+        until(lambda: "waiting" in log.read_text(), "a line about the outage")
+    done = aios(*words, "-C", ".aios", cwd=tmp_path, env=services)
+    assert "(AIOS_OBJECTS_URL)" in done.err, done.err
+    assert "the-secret" not in done.out + done.err

@@ -1,8 +1,11 @@
 """The same YAML over RabbitMQ, MinIO and Redis, by the processes a person starts; services come and go meanwhile."""
 
 import os
+import re
+import shlex
 import shutil
 import signal
+import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,7 +73,11 @@ def test_another_state_folder_that_means_something_else_by_a_name_is_refused(
     assert (foreseen.code, "another installation" in foreseen.err) == (3, True)
     assert f"{tmp_path}/one/.aios" in refused.err
     assert "AIOS_NAMESPACE" in refused.err
-    taken = aios("up", "edited", "--once", "--take-over", "-C", "two/.aios", cwd=tmp_path, env=services)
+    remedies = [re.search(r"If that one is gone: `aios (.*)`", told.err) for told in (refused, foreseen)]
+    assert all(remedies), (refused.err, foreseen.err)
+    words = [shlex.split(remedy[1]) for remedy in remedies if remedy]
+    assert words[1] == ["up", "edited", "--take-over", "-C", "two/.aios"]
+    taken = aios(*words[0], cwd=tmp_path, env=services)
     assert taken.code == 0, taken.err
     assert aios("up", EXAMPLE, "--once", "-C", "one/.aios", cwd=tmp_path, env=services).code == 3
 
@@ -83,10 +90,15 @@ def test_a_project_deleted_in_one_state_folder_keeps_its_files_while_another_dec
     project.write_text(project.read_text().replace("spec:\n", "spec:\n  deletionPolicy: Delete\n"))
     for folder in ("one/.aios", "two/.aios"):
         assert aios("up", "mine", "--once", "-C", folder, cwd=tmp_path, env=services).code == 0
+    fates = {
+        "one/.aios": f"its runs and files stay, for {socket.gethostname()}:",
+        "two/.aios": "its runs and files are removed",
+    }
     for folder, files in (("one/.aios", 0), ("two/.aios", 1)):
         assert aios("delete", "project", "word-count", "-C", folder, cwd=tmp_path, env=services).code == 0
         again = aios("up", "--once", "-C", folder, cwd=tmp_path, env=services)
         assert again.code == 0, again.err
+        assert f"deleted  Project/word-count: {fates[folder]}" in again.out
         left = aios("workspace", "export", "word-count", f"out{files}", "-C", "two/.aios", cwd=tmp_path, env=services)
         assert left.code == files, left.out + left.err
 

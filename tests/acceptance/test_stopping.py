@@ -1,6 +1,8 @@
 """Ctrl-C while a service is frozen: once ends in bounded time, twice at once, and what was done is on record."""
 
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -111,3 +113,18 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("up",), INTERRUPTED), (("engine", "--once"), INTERRUPTED), (("engine",), os.EX_OK)]
+)
+def test_what_is_stopped_says_the_command_that_goes_on(tmp_path: Path, words: tuple[str, ...], code: int) -> None:
+    log, team, state = tmp_path / "up.log", tmp_path / "my team", tmp_path / "else where"
+    shutil.copytree(EXAMPLE, team)
+    with running(log, {}, *words[:1], team, *words[1:], "-C", state) as process:
+        until(lambda: "plan " in log.read_text(), "its start")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=ONCE_SECONDS) == code, log.read_text()
+    (line,) = [line for line in log.read_text().splitlines() if line.startswith("stopped.")]
+    said = shlex.split(line.removeprefix("stopped. Go on with:"))
+    assert said == ["aios", *words[:1], str(team), *words[1:], "-C", "else where"]

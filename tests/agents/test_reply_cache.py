@@ -53,7 +53,7 @@ async def test_a_run_that_was_there_before_costs_nothing_where_the_team_says_so(
     free = await stage.play(silent)
     assert (free.outcome, free.text, silent.asked) == (Outcome.SUCCEEDED, paid.text, [])
     assert paid.spend.cost > 0
-    assert free.spend == Spend(calls=1)
+    assert free.spend == Spend(calls=1, cached=1)
     assert await stage.kinds() == ["Claimed", "Inputs", "CallFinished", "Checked", "Ended"]
 
 

@@ -1,6 +1,8 @@
 """Commands that look at a state folder in which the hello example has run."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 from subprocess import STDOUT, Popen
 
@@ -158,3 +160,24 @@ def test_every_command_means_the_same_namespace_by_the_variable(tmp_path: Path) 
     assert "namespace: blue" in aios(*words, cwd=tmp_path, env=blue).out
     wrong = aios("up", path, "--once", "-C", ".aios", cwd=tmp_path, env={"AIOS_NAMESPACE": "Blue_"})
     assert (wrong.code, "AIOS_NAMESPACE" in wrong.err) == (3, True)
+
+
+def test_logs_of_a_deleted_project_say_that_it_is_deleted_and_which_run_is_shown(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "01-hello", tmp_path / "team")
+    project = tmp_path / "team" / "project.yaml"
+    stated = project.read_text(encoding="utf-8")
+    assert aios("up", "team", "--once", cwd=tmp_path).code == 0
+    project.write_text(stated.replace("goal: ", "goal: Once more, "), encoding="utf-8")
+    assert aios("up", "team", "--once", cwd=tmp_path).code == 0
+    present = aios("logs", "greeting", cwd=tmp_path)
+    assert present.err == ""
+    assert aios("delete", "project", "greeting", cwd=tmp_path).code == 0
+
+    left = aios("logs", "greeting", cwd=tmp_path)
+    assert left.out == present.out, "the run that went on last"
+    told = re.fullmatch(r'project "greeting" is deleted: this is run (\w+), .*--run: (\w+)\n', left.err)
+    assert told, left.err
+    older = aios("logs", "greeting", "--run", told[2], cwd=tmp_path)
+    assert (older.code, older.err) == (0, "")
+    assert older.out not in {"", present.out}
+    assert aios("logs", "greeting", "--run", "nonsense", cwd=tmp_path).err.count(told[1]) == 1

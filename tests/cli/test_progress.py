@@ -1,9 +1,14 @@
 """What `aios up` prints while several projects run at once."""
 
+import errno
 from datetime import UTC, datetime
 from io import StringIO
 
+import pytest
+
 from aios.cli.progress import Progress
+from aios.cli.story import Said
+from aios.errors import EnvironmentProblemError
 from aios.spec.project import TaskSpec
 from aios.spec.vocabulary import ProjectPhase
 from aios.tasks.run_events import AnyRunEvent, Planned, RunEnded, RunStarted, Waiting
@@ -47,3 +52,15 @@ def test_a_project_alone_or_after_another_needs_no_name_before_its_tasks() -> No
     over = RunEnded(at=1.0, phase=ProjectPhase.SUCCEEDED)
     lines = shown(*started(one), (one, over), *started(two), (two, WAITS))
     assert lines[-1].split()[0] == "make"
+
+
+class Full(StringIO):
+    """A file on a full disk."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_output_that_cannot_be_written_is_told_as_that() -> None:
+    with pytest.raises(EnvironmentProblemError, match="cannot write the output: No space left on device"):
+        Progress(stream=Full()).line(Said("a line"))

@@ -96,6 +96,18 @@ def test_between_the_lines_of_other_projects_a_task_names_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cost", "line"),
+    [("0", "3 calls, 2 from the cache, $0.00 paid"), ("0.5", "3 calls, 2 from the cache, $0.500 paid")],
+)
+def test_what_the_cache_answered_is_told_apart_from_what_was_paid(cost: str, line: str) -> None:
+    spend = Spend(calls=3, cached=2, cost=Decimal(cost))
+    done = TaskResult(outcome=Outcome.SUCCEEDED, spend=spend)
+    lines = told(PLANNED, dispatched(1, "strong"), ended(1, done), RunEnded(at=3.0, phase=ProjectPhase.SUCCEEDED))
+    assert lines[1].endswith("   2 of 3 calls from the cache")
+    assert lines[2] == f"p  Succeeded  1/2 tasks  {line}  3.0s"
+
+
+@pytest.mark.parametrize(
     ("amount", "shown"), [("0", "free"), ("0.0001", "$0.001"), ("0.0144", "$0.014"), ("12.346", "$12.35")]
 )
 def test_money(amount: str, shown: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aios.desired.changes import ChangeSet
 from aios.embedded.state_folder import StateFolder
+from aios.spec.base import Ref
 from aios.spec.catalogue import Catalogue
 from aios.wiring.follow import RunRecord
 from aios.wiring.stated import Sources
@@ -22,6 +23,8 @@ class Nobody:
     def opened(self, state: StateFolder, *, new: bool, metrics: str) -> None: ...
 
     def applied(self, changes: ChangeSet, catalogue: Catalogue) -> None: ...
+
+    def deleted(self, ref: Ref, fate: str) -> None: ...
 
     def broken(self, message: str) -> None: ...
 

@@ -15,6 +15,7 @@ from aios.errors import DivergedError, FencedError, InDoubtError, ModelCallError
 from aios.models.attempt_log import AttemptLog
 from aios.models.cost import cost, spelled, worst_case
 from aios.models.gate import MAX_TRIES, Caller, Gate
+from aios.models.unusable import UnusableAnswerError
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 from aios.spec.model import ModelSpec, Prices
 from aios.spec.vocabulary import Locality, OnInDoubt, Privacy, Provider
@@ -106,6 +107,17 @@ async def test_a_recorded_refusal_is_repeated_from_the_record(journal: SqliteJou
     with pytest.raises(ModelCallError, match="bad request"):
         await (await gate(journal, provider))[0].call(0, ASK, Privacy.INTERNAL)
     assert provider.asked == []
+
+
+async def test_an_answer_that_is_none_is_paid_as_counted_and_in_no_doubt(journal: SqliteJournal) -> None:
+    declined = UnusableAnswerError("declined", usage=ANSWER.usage)
+    parked = replace(CALLER, on_in_doubt=OnInDoubt.PARK)
+    for scribe in (Scribe([declined]), Scribe([])):
+        door, log = await gate(journal, scribe, parked)
+        with pytest.raises(ModelCallError, match="declined"):
+            await door.call(0, ASK, Privacy.INTERNAL)
+    (finished,) = log.finished(0)
+    assert (finished.cost, finished.in_doubt, finished.transient) == (Decimal("0.0045"), False, False)
 
 
 async def test_another_question_than_the_recorded_one_is_diverged(journal: SqliteJournal) -> None:
@@ -233,7 +245,8 @@ def test_no_call_costs_more_than_its_worst_case(request: ChatRequest) -> None:
     """Whatever tokenizer: a token stands for at least one byte of what is sent."""
     sent = sum(len(message.text.encode()) for message in request.messages)
     sent += sum(len((tool.name + tool.description + str(dict(tool.parameters))).encode()) for tool in request.tools)
-    most = Usage(input_tokens=sent, output_tokens=request.max_output_tokens)
+    unseen = 804 if request.tools else 0  # the longest prompt that Anthropic adds where there are tools
+    most = Usage(input_tokens=sent + unseen, output_tokens=request.max_output_tokens)
     assert worst_case(request, CLOUD) >= cost(most, CLOUD)
     assert worst_case(request, ModelSpec(provider=Provider.SCRIPTED)) == 0
 

@@ -16,7 +16,7 @@ def answer(name: str, attempt: int) -> TaskResult:
         outcome=Outcome.SUCCEEDED,
         files=(f"{name}.py",),
         seconds=0.2,
-        spend=Spend(calls=2, input_tokens=10, output_tokens=5, cost=Decimal("0.004")),
+        spend=Spend(calls=2, cached=1, input_tokens=10, output_tokens=5, cost=Decimal("0.004")),
     )
 
 
@@ -34,7 +34,7 @@ def test_a_failed_check_and_its_escalation_are_told_line_by_line() -> None:
     assert ends[0].files == ("implement.py",)
     assert lines[-1] == view.total
     assert view.total == TotalLine(
-        ProjectPhase.SUCCEEDED, 2, 2, 4, 0, 30, Decimal("0.008"), view.total.seconds, reason=""
+        ProjectPhase.SUCCEEDED, 2, 2, 4, 2, 0, 30, Decimal("0.008"), view.total.seconds, reason=""
     )
 
 
@@ -44,6 +44,7 @@ def test_rows_sum_over_attempts() -> None:
     row = view_of(run.events)[0].rows[0]
     assert (row.phase, row.attempt, row.model, row.files) == (TaskPhase.SUCCEEDED, 2, "strong", ("test.py",))
     assert row.seconds == 0.7
+    assert (row.calls, row.cached) == (2, 1)
 
 
 def test_while_it_is_planned_the_planning_is_the_only_row() -> None:

@@ -18,6 +18,8 @@ class AnthropicDialect:
     def __init__(self) -> None:
         self.listed: object | None = {"data": [{"id": model, "type": "model"} for model in MODELS], "has_more": False}
         self.counts = True
+        self.thinks = True
+        """As current models do without being asked, by default without showing it."""
 
     def frames(self, say: Say, asked: Asked) -> Sequence[bytes]:
         start = {
@@ -28,10 +30,13 @@ class AnthropicDialect:
         }
         message = {"id": "msg_1", "role": "assistant", "model": asked.body["model"], "content": [], "usage": start}
         stop = say.stop or ("tool_use" if say.calls else "end_turn")
-        end = {"delta": {"stop_reason": stop}, "usage": {"output_tokens": say.usage.output_tokens}}
+        details = {"type": "refusal", "category": "cyber", "explanation": "not this"} if stop == "refusal" else None
+        delta = {"stop_reason": stop, "stop_sequence": None, "stop_details": details}
+        end = {"delta": delta, "usage": {"output_tokens": say.usage.output_tokens}}
         return [
             event("message_start", {"message": message}),
             event("ping", {}),
+            *(self._thinking() if self.thinks else ()),
             *(self._text(say.text) if say.text else ()),
             *(frame for index, _ in enumerate(say.calls) for frame in self._call(say, index)),
             event("message_delta", end),
@@ -56,14 +61,20 @@ class AnthropicDialect:
         counts = self.counts and asked.path == "/v1/messages/count_tokens"
         return {"input_tokens": len(json.dumps(asked.body))} if counts else None
 
-    def _text(self, text: str) -> Iterator[bytes]:
-        yield event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
-        for piece in pieces(text):
-            yield event("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": piece}})
+    def _thinking(self) -> Iterator[bytes]:
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+        yield event("content_block_start", {"index": 0, "content_block": block})
+        yield event("content_block_delta", {"index": 0, "delta": {"type": "signature_delta", "signature": "EqQB"}})
         yield event("content_block_stop", {"index": 0})
 
+    def _text(self, text: str) -> Iterator[bytes]:
+        yield event("content_block_start", {"index": 1, "content_block": {"type": "text", "text": ""}})
+        for piece in pieces(text):
+            yield event("content_block_delta", {"index": 1, "delta": {"type": "text_delta", "text": piece}})
+        yield event("content_block_stop", {"index": 1})
+
     def _call(self, say: Say, number: int) -> Iterator[bytes]:
-        call, index = say.calls[number], number + 1
+        call, index = say.calls[number], number + 2
         block = {"type": "tool_use", "id": call.id, "name": call.name, "input": {}}
         yield event("content_block_start", {"index": index, "content_block": block})
         written = json.dumps(call.args) if say.written is None else say.written

@@ -29,12 +29,20 @@ class OllamaDialect:
 
     def frames(self, say: Say, asked: Asked) -> Sequence[bytes]:
         model = asked.body["model"]
-        parts = [line(model, {"content": piece}) for piece in pieces(say.text)]
-        # Ollama knows no ids of calls; several come in one line.
+        parts = [line(model, {"content": "", "thinking": "Hm."})]
+        parts += [line(model, {"content": piece}) for piece in pieces(say.text)]
+        # Ollama takes no ids of calls, though newer versions give some; several come in one line.
         if say.calls:
             calls = [
-                {"function": {"name": call.name, "arguments": call.args if say.written is None else say.written}}
-                for call in say.calls
+                {
+                    "id": f"call_{index}",
+                    "function": {
+                        "index": index,
+                        "name": call.name,
+                        "arguments": call.args if say.written is None else say.written,
+                    },
+                }
+                for index, call in enumerate(say.calls)
             ]
             parts.append(line(model, {"content": "", "tool_calls": calls}))
         counts = {"prompt_eval_count": say.usage.input_tokens, "eval_count": say.usage.output_tokens}
@@ -60,6 +68,8 @@ class OllamaDialect:
                 return self._show(asked.body["model"])
             case "/api/pull":
                 return self._pull(asked.body["model"])
+            case "/api/embed" if asked.body["model"] not in self.models:
+                return Refuse(404, f"model '{asked.body['model']}' not found")
             case "/api/embed":
                 return {"model": asked.body["model"], "embeddings": [[float(len(t)), 1.0] for t in asked.body["input"]]}
         return None

@@ -23,7 +23,7 @@ class OpenAIDialect:
 
     def frames(self, say: Say, asked: Asked) -> Sequence[bytes]:
         model = asked.body["model"]
-        deltas: list[Mapping[str, object]] = [{"role": "assistant", "content": ""}]
+        deltas: list[Mapping[str, object]] = [{"role": "assistant", "content": ""}, {"reasoning_content": "Hm."}]
         deltas += [{"content": piece} for piece in pieces(say.text)]
         deltas += [delta for index, _ in enumerate(say.calls) for delta in self._call(say, index)]
         stop = say.stop or ("tool_calls" if say.calls else "stop")

@@ -50,5 +50,5 @@ def test_money_in_attempt_events_is_never_a_float() -> None:
 
 
 def test_spend_adds_up() -> None:
-    one = Spend(calls=1, in_doubt=1, input_tokens=2, output_tokens=3, cost=Decimal("0.1"))
-    assert one + one == Spend(calls=2, in_doubt=2, input_tokens=4, output_tokens=6, cost=Decimal("0.2"))
+    one = Spend(calls=1, cached=1, in_doubt=1, input_tokens=2, output_tokens=3, cost=Decimal("0.1"))
+    assert one + one == Spend(calls=2, cached=2, in_doubt=2, input_tokens=4, output_tokens=6, cost=Decimal("0.2"))

@@ -8,8 +8,9 @@ import pytest
 from aios.embedded.broker import SqliteBroker
 from aios.embedded.leases import SqliteLeases
 from aios.embedded.resources import SqliteResources
+from aios.embedded.sessions import SqliteSessions
 from aios.embedded.state_folder import StateFolder
-from aios.naming import queue_name
+from aios.naming import model_state, queue_name, worker_session
 from aios.spec.agent import Agent, AgentSpec, AgentStatus
 from aios.spec.base import ObjectMeta
 from aios.spec.team import AgentTeam, Member, TeamSpec
@@ -36,6 +37,28 @@ async def test_an_engine_that_starts_forgets_only_workers_that_died_with_the_one
             assert copy.exists() == lives
     finally:
         await leases.close()
+
+
+async def test_what_caches_hold_outlives_a_process_and_what_is_said_of_its_workers_and_models_does_not(
+    tmp_path: Path,
+) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    state.open()
+    sessions = SqliteSessions(state.sessions)
+    kept = "reply/default/t/Internal/1"
+    for key in (kept, worker_session("default", "t-m", "w"), f"{model_state('default', 'm')}/breaker"):
+        await sessions.set(key, "{}", ttl=60)
+    await sessions.close()
+    async with laptop(state) as running:
+        assert list(await running.ports.sessions.scan("")) == [kept]
+
+
+async def test_a_damaged_cache_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    state.open()
+    state.sessions.write_bytes(b"no database" * 1000)
+    async with laptop(state) as running:
+        assert await running.ports.sessions.scan("") == {}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """A service that is away is told once, with its reason, and once that everything answers again."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from aios.errors import (
     CredentialsRefusedError,
+    DiskFullError,
     EnvironmentProblemError,
     NotFoundError,
     ServiceUnavailableError,
@@ -276,3 +278,50 @@ async def test_credentials_that_were_never_taken_end_the_process_and_renewed_one
         else:
             with pytest.raises(EnvironmentProblemError, match="AIOS_OBJECTS_URL"):
                 await outages.admitted(asyncio.sleep(10))
+
+
+async def test_a_full_disk_is_told_once_however_many_files_lie_on_it(tmp_path: Path) -> None:
+    told, ports = list[str](), [Shaky() for _ in range(3)]
+    instrument = Outages(told.append).instrument(as_they_are)
+    listened = [instrument(name, port) for name, port in zip(("journal", "sessions", "objects"), ports, strict=True)]
+    for number, port in enumerate(ports):
+        port.up, port.error = False, DiskFullError(tmp_path / f"missing/{number}.db", "database or disk is full")
+    for one in (*listened, *listened):
+        assert await failing(one)
+    assert told == [f"{tmp_path}/missing/0.db: database or disk is full; free some space on its disk"]
+    for port in ports:
+        port.up = True
+    for one in listened:
+        await one.ask()
+    assert told[1:] == [""]
+
+
+async def test_two_full_disks_are_told_each() -> None:
+    told, inner = list[str](), Shaky()
+    port = Outages(told.append).instrument(as_they_are)("objects", inner)
+    inner.up = False
+    for place in ("/proc/version", "/sys/kernel"):
+        inner.error = DiskFullError(place, "No space left on device")
+        assert await failing(port)
+    assert len(told) == 2
+
+
+async def test_a_server_that_was_away_and_then_refuses_us_is_told_again() -> None:
+    told, inner = list[str](), Shaky()
+    port = Outages(told.append, STORE).instrument(as_they_are)("objects", inner)
+    await port.ask()
+    inner.up = False
+    assert await failing(port)
+    inner.error = CredentialsRefusedError("refuses the key in AIOS_OBJECTS_URL")
+    assert await failing(port)
+    assert await failing(port)
+    assert told == [f"{AWAY} (AIOS_OBJECTS_URL)", "refuses the key in AIOS_OBJECTS_URL"]
+
+
+async def test_the_error_itself_names_the_variable_and_no_credentials() -> None:
+    inner = Shaky()
+    port = Outages(lambda line: None, STORE).instrument(as_they_are)("objects", inner)
+    inner.up = False
+    with pytest.raises(ServiceUnavailableError) as caught:
+        await port.ask()
+    assert str(caught.value) == f"{AWAY} (AIOS_OBJECTS_URL)"

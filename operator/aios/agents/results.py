@@ -23,6 +23,7 @@ def spend(log: AttemptLog) -> Spend:
     doubtful = log.in_doubt()
     return Spend(
         calls=len(usages),
+        cached=sum(bool(event.cached) for event in finished),
         in_doubt=len(doubtful) + sum(event.in_doubt for event in finished),
         input_tokens=sum(usage.all_input_tokens for usage in usages),
         output_tokens=sum(usage.output_tokens for usage in usages),

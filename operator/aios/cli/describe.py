@@ -138,9 +138,10 @@ def _conditions(conditions: Sequence[Condition]) -> Iterator[str]:
 
 
 def _tasks(history: "Sequence[AnyRunEvent]") -> Iterator[str]:
-    from aios.cli.story import count, duration, money
+    from aios.cli.story import count, duration, money, spending
     from aios.projects.view import view_of
 
+    view, _ = view_of(history)
     rows = [
         [
             row.name,
@@ -149,14 +150,17 @@ def _tasks(history: "Sequence[AnyRunEvent]") -> Iterator[str]:
             row.model,
             str(row.attempt),
             count(len(row.files), "file"),
+            f"{row.calls} ({row.cached} cached)" if row.cached else str(row.calls),
             money(row.cost),
             duration(row.seconds),
             row.reason.partition("\n")[0],
         ]
-        for row in view_of(history)[0].rows
+        for row in view.rows
     ]
     if rows:
-        yield from table(["TASK", "PHASE", "MEMBER", "MODEL", "ATTEMPTS", "FILES", "COST", "TIME", "WHY"], rows)
+        head = ["TASK", "PHASE", "MEMBER", "MODEL", "ATTEMPTS", "FILES", "CALLS", "COST", "TIME", "WHY"]
+        yield from table(head, rows)
+        yield f"in all: {spending(view.total)}"
 
 
 def _routes(history: "Sequence[AnyRunEvent]") -> Iterator[str]:

@@ -54,8 +54,8 @@ def doctor(
 
 
 async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str, ...]) -> "Sequence[Finding]":
+    from aios.cli.surroundings import settings
     from aios.embedded.resources import SqliteResources
-    from aios.settings import read_settings
     from aios.spec.loading import load
     from aios.wiring.credentials import FoundCredentials
     from aios.wiring.doctor import examine
@@ -64,7 +64,7 @@ async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str
     try:
         if paths:
             models: Sequence[Model] = tuple(
-                load(paths, cwd=Path.cwd(), namespace=read_settings().namespace).require().models.values()
+                load(paths, cwd=Path.cwd(), namespace=settings().namespace).require().models.values()
             )
         else:
             models = await _stored_models(resources) if resources else ()

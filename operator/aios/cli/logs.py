@@ -4,7 +4,8 @@ import asyncio
 import os
 import textwrap
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,9 @@ def logs(
     target: Annotated[str, typer.Argument(metavar="PROJECT[/TASK]", help="The run, or everything one task did.")],
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run ended (Ctrl-C ends it).")] = False,
+    wanted: Annotated[
+        str, typer.Option("--run", metavar="DIGEST", help="An earlier run: how the last part of its name begins.")
+    ] = "",
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
@@ -47,14 +51,16 @@ def logs(
         _await_folder(state)
 
     async def work(ports: "LaptopPorts") -> None:
-        if follow:
-            run = await _until_served(lambda: _run_to_come(ports, namespace, project, named=named))
+        if follow and not wanted:
+            shown = await _until_served(lambda: _run_to_come(ports, namespace, project, named=named))
         else:
-            run = await run_of(ports, namespace, project)
+            shown = await run_of(ports, namespace, project, wanted=wanted)
+        if shown.remark:
+            say(shown.remark)
         if task:
-            await _task(ports, run, task, follow=follow)
+            await _task(ports, shown.run, task, follow=follow)
         else:
-            await _run(ports, run, project, follow=follow)
+            await _run(ports, shown.run, project, follow=follow)
 
     with_laptop(state, work, for_ever=follow)
 
@@ -68,19 +74,69 @@ async def _until_served(work: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def run_of(ports: "LaptopPorts", namespace: str, project: str) -> str:
-    """The project's run: the one its status speaks of, else the last in the journal. Raises NotFoundError."""
-    from aios.projects.runs import runs_of
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A run, and what a person must know before they take it for the present one; empty when it is that."""
+
+    run: str
+    remark: str = ""
+
+
+async def run_of(
+    ports: "LaptopPorts", namespace: str, project: str, *, wanted: str = "", to_come: bool = False
+) -> _Shown:
+    """The run to show: the `wanted` one (how its digest begins), the one that the project's status speaks of, or what
+    an earlier project of the name has left, which says so. Raises NotFoundError; with `to_come` also for a project
+    that is declared and has not begun, whatever was there before."""
     from aios.spec.project import Project
 
     found = await ports.resources.get(Ref(Kind.PROJECT, namespace, project))
-    if isinstance(found, Project) and found.status.run.id:
-        return found.status.run.id
-    runs = await runs_of(ports.journal, namespace, project)
-    if not runs:
+    declared = found if isinstance(found, Project) else None
+    present = declared.status.run.id if declared else ""
+    if declared and present and not wanted:
+        changed = present != declared.run_id
+        return _Shown(present, f'project "{project}" was changed since: this is the run before' if changed else "")
+    last_at = await _last_words(ports, namespace, project)
+    runs = sorted(last_at, key=lambda run: last_at[run])
+    if wanted:
+        return _wanted(runs, wanted)
+    if declared and declared.run_id in runs:
+        return _Shown(declared.run_id)
+    if not runs or (declared and to_come):
         known = ", ".join(one.metadata.name for one in await ports.resources.list(Kind.PROJECT, namespace)) or "none"
         raise NotFoundError(f'project "{project}" has not run yet in namespace {namespace}; projects: {known}')
-    return runs[-1]
+    left, digest = "has not run yet" if declared else "is deleted", runs[-1].rpartition("/")[2]
+    older = f"; earlier ones, to name with --run: {', '.join(_digests(runs[:-1]))}" if len(runs) > 1 else ""
+    return _Shown(
+        runs[-1],
+        f'project "{project}" {left}: this is run {digest}, left by an earlier one of that name, which went on until '
+        f"{last_at[runs[-1]].astimezone():%Y-%m-%d %H:%M}{older}",
+    )
+
+
+async def _last_words(ports: "LaptopPorts", namespace: str, project: str) -> Mapping[str, datetime]:
+    """When something happened last in each run that is on record."""
+    from aios.naming import run_stream
+    from aios.projects.runs import runs_of
+
+    found: dict[str, datetime] = {}
+    for run in await runs_of(ports.journal, namespace, project):
+        head = await ports.journal.head(run_stream(run))
+        if last := await ports.journal.read(run_stream(run), after=max(0, head - 1)):
+            found[run] = last[-1].at
+    return found
+
+
+def _wanted(runs: Sequence[str], digest: str) -> _Shown:
+    found = [run for run in runs if run.rpartition("/")[2].startswith(digest)]
+    if len(found) != 1:
+        many = f"{len(found)} runs begin" if found else "no run begins"
+        raise NotFoundError(f'{many} with "{digest}"; there are: {", ".join(_digests(runs)) or "none"}')
+    return _Shown(found[0])
+
+
+def _digests(runs: Sequence[str]) -> Sequence[str]:
+    return [run.rpartition("/")[2] for run in runs]
 
 
 def _await_folder(state: Path | None) -> None:
@@ -93,12 +149,12 @@ def _await_folder(state: Path | None) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-async def _run_to_come(ports: "LaptopPorts", namespace: str, project: str, *, named: bool) -> str:
+async def _run_to_come(ports: "LaptopPorts", namespace: str, project: str, *, named: bool) -> _Shown:
     """As `run_of`, but the run of a project that is declared is waited for, and of any where the folder was `named`."""
     said = False
     while True:
         try:
-            return await run_of(ports, namespace, project)
+            return await run_of(ports, namespace, project, to_come=True)
         except NotFoundError:
             if not named and await ports.resources.get(Ref(Kind.PROJECT, namespace, project)) is None:
                 raise

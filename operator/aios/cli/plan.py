@@ -42,13 +42,13 @@ def plan(
 ) -> None:
     """Show what `aios up` would change, and with --explain who would do which task."""
     from aios.cli.state import to_use
-    from aios.settings import read_settings
+    from aios.cli.surroundings import settings
     from aios.wiring.stated import Sources
 
     if output not in {"text", "json"}:
         raise typer.BadParameter('"text" or "json"', param_hint="--output")
     folder, stdin = to_use(state, paths), sys.stdin.read() if "-" in paths else ""
-    sources = Sources(tuple(paths), stdin, read_settings().namespace)
+    sources = Sources(tuple(paths), stdin, settings().namespace)
     loaded = sources.load()
     catalogue = sources.require(loaded)
     if manifests:
@@ -75,7 +75,10 @@ async def _changes(
 ) -> "tuple[ChangeSet, HeldElsewhereError | None]":
     """What `up` would change, and what it would refuse it for."""
     from aios.cli.reading import services_stated
+    from aios.cli.state import typed
+    from aios.wiring.instrument import as_they_are
     from aios.wiring.laptop import names_of
+    from aios.wiring.outages import Outages
     from aios.wiring.ports import open_ports
     from aios.wiring.sources import plan_sources, stored
 
@@ -84,13 +87,14 @@ async def _changes(
         return plan_sources(loaded.catalogue, {}, origins, sources.names).changes, None
     folder.check_version()
     services = services_stated()
-    ports = open_ports(folder, services)
+    outages = Outages(lambda _: None, services, admission=False)  # it names the variable in what it hears
+    ports = open_ports(folder, services, outages.instrument(as_they_are))
     try:
         existing = await stored(ports.resources)
         planned = plan_sources(loaded.catalogue, existing, origins, sources.names)
         obstacle = None
         if services.journal:
-            names = names_of(folder, ports, looking=True)
+            names = names_of(folder, ports, looking=True, takes_over=typed("up", sources.paths, folder, "--take-over"))
             obstacle = await _obstacle(names.check(loaded.catalogue.resources, existing, prune=planned.prune))
     finally:
         await ports.close()

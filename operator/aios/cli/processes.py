@@ -84,14 +84,17 @@ def engine(
     if cluster or context is not None or (not paths and state is None and "KUBERNETES_SERVICE_HOST" in os.environ):
         raise typer.Exit(_drive_cluster(context, verbose=verbose))
     from aios.cli.progress import Progress
-    from aios.cli.session import in_loop, prepare
-    from aios.cli.state import to_use
+    from aios.cli.session import INTERRUPTED, in_loop, prepare
+    from aios.cli.state import again, to_use, typed
+    from aios.cli.terminal import say
+    from aios.cli.up import report
     from aios.wiring.laptop import Workers
     from aios.wiring.services import Services
     from aios.wiring.stated import Sources
     from aios.wiring.up import UpOptions, up
 
     named = tuple(paths or ())
+    flags = ["--once"] if once else []
     folder = to_use(state, named)
     settings = prepare(folder, verbose=verbose)
     options = UpOptions(
@@ -99,14 +102,22 @@ def engine(
         sources=Sources(named, sys.stdin.read() if "-" in named else "", settings.namespace),
         once=once,
         take_over=take_over,
+        takes_over=typed("engine", named, folder, *flags, "--take-over"),
         services=Services.from_settings(settings),
         workers=Workers.ELSEWHERE,
         metrics_port=settings.metrics_port,
         metrics_address=settings.metrics_address,
     )
     with Progress(verbose=verbose) as progress:
-        ended = in_loop(lambda stop: up(options, progress, stop), code=os.EX_OK)
-    raise typer.Exit(0 if ended is None or ended.succeeded else 1)
+        # Without --once a supervisor that stops it is all that ever ends it; with it, what was waited for did not end.
+        code = INTERRUPTED if once else os.EX_OK
+        ended = in_loop(lambda stop: up(options, progress, stop), code=code)
+        if ended is not None:
+            report(progress, ended, folder)
+    if ended is None:
+        say(f"stopped. Go on with:  {again('engine', named, folder, *flags)}")
+        raise typer.Exit(code)
+    raise typer.Exit(0 if ended.succeeded else 1)
 
 
 def _drive_cluster(context: str | None, *, verbose: bool) -> int:

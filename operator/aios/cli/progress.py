@@ -10,6 +10,8 @@ from aios.cli.story import Said, Story, duration
 from aios.cli.terminal import colourful, paint, say
 from aios.desired.changes import ChangeSet
 from aios.embedded.state_folder import StateFolder
+from aios.errors import EnvironmentProblemError
+from aios.spec.base import Ref
 from aios.spec.catalogue import Catalogue
 from aios.spec.vocabulary import Provider
 from aios.wiring.follow import RunRecord
@@ -64,6 +66,9 @@ class Progress:
         self._scripted |= scripted
         self.line(Said(f"plan   {changes.summary()}"))
 
+    def deleted(self, ref: Ref, fate: str) -> None:
+        self.line(Said(f"deleted  {ref.kind}/{named(ref.namespace, ref.name)}: {fate}", "deleted", "yellow"))
+
     def broken(self, message: str) -> None:
         say(f"{paint('not applied', 'red', stream=sys.stderr)}  what was applied before stays:\n{message}")
 
@@ -99,12 +104,20 @@ class Progress:
         if said.word:
             text = text.replace(said.word, paint(said.word, said.style or "bold", stream=self._stream), 1)
         if self._live is None:
-            self._stream.write(text + "\n")
-            self._stream.flush()
+            self._write(text + "\n")
         else:
             from rich.text import Text
 
             self._live.console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:  # nobody reads on, which is no error of ours to explain
+            raise
+        except OSError as error:
+            raise EnvironmentProblemError(f"cannot write the output: {error.strerror}") from error
 
     def _now(self) -> "Text":
         from rich.text import Text

@@ -88,10 +88,10 @@ async def _resources(state: Path | None, context: str | None) -> "AsyncIterator[
 
 def services_stated() -> "Services":
     """The services that the environment names. Raises EnvironmentProblemError naming the variable that is wrong."""
-    from aios.settings import read_settings
+    from aios.cli.surroundings import settings
     from aios.wiring.services import Services
 
-    return Services.from_settings(read_settings())
+    return Services.from_settings(settings())
 
 
 def say_if_stopped(state: Path | None) -> None:

@@ -121,6 +121,7 @@ def _carry_out(project: "Project", folder: "StateFolder", files: tuple[str, ...]
     """How it ended; None: the person stopped it."""
     from aios.cli.progress import Progress
     from aios.cli.session import in_loop, prepare
+    from aios.cli.state import typed
     from aios.errors import NotFoundError
     from aios.wiring.attend import attend
     from aios.wiring.services import Services
@@ -139,13 +140,15 @@ def _carry_out(project: "Project", folder: "StateFolder", files: tuple[str, ...]
     with Progress(stream=sys.stderr, only=frozenset({project.run_id}), verbose=verbose) as progress:
         if driver is not None and not files:
             say(f"state  {folder.path} (the aios up that runs, process {driver}, does the work)")
-            return in_loop(lambda stop: attend(folder, services, project, progress, stop))
+            takes_over = typed("up", (), folder, "--take-over")
+            return in_loop(lambda stop: attend(folder, services, project, progress, stop, takes_over=takes_over))
         options = UpOptions(
             state=folder,
             sources=Sources(files, namespace=project.metadata.namespace),
             services=services,
             once=True,
             project=project,
+            takes_over=typed("up", files, folder, "--take-over"),
             metrics_port=settings.metrics_port,
             metrics_address=settings.metrics_address,
         )

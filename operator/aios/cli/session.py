@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from aios.cli.surroundings import settings
 from aios.cli.terminal import say
 from aios.embedded.state_folder import StateFolder
-from aios.settings import Settings, read_settings
+from aios.settings import Settings
 from aios.telemetry import configure_logs
 from aios.wiring.stopping import GIVEN_UP, Stoppable
 
@@ -20,10 +21,10 @@ ENDING_SECONDS = 22.0
 
 def prepare(state: StateFolder, *, verbose: bool) -> Settings:
     """Read the settings and open the log in the state folder."""
-    settings = read_settings()
-    loud = verbose or settings.verbose
+    stated = settings()
+    loud = verbose or stated.verbose
     configure_logs(file=state.path / "logs" / "up.jsonl", stderr=loud, verbose=loud)
-    return settings
+    return stated
 
 
 def in_loop(work: Callable[[asyncio.Event], Awaitable[T]], *, code: int = INTERRUPTED) -> T | None:

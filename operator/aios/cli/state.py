@@ -52,6 +52,16 @@ def command(words: str, state: StateFolder, *, namespace: str = DEFAULT_NAMESPAC
     return f"{words} -C {shlex.quote(shown(state.path))}"
 
 
+def typed(verb: str, paths: Sequence[str], state: StateFolder, *flags: str) -> str:
+    """`aios VERB PATHS FLAGS` over the same folder, as it can be pasted here."""
+    return command(shlex.join(["aios", verb, *paths, *flags]), state)
+
+
+def again(verb: str, paths: Sequence[str], state: StateFolder, *flags: str) -> str:
+    """As `typed`, to go on; what came by a pipe is in the folder by now."""
+    return typed(verb, [path for path in paths if path != "-"], state, *flags)
+
+
 def _named(option: Path) -> StateFolder:
     """The folder itself, or one that holds a `.aios`."""
     stated = option.expanduser()

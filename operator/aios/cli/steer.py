@@ -14,6 +14,7 @@ from aios.naming import ANNOTATION_RETRY, ANNOTATION_SOURCE
 from aios.spec.base import Kind, Ref
 
 if TYPE_CHECKING:
+    from aios.ports.resources import AnyResource
     from aios.spec.project import Project
     from aios.wiring.ports import LaptopPorts
 
@@ -82,14 +83,18 @@ def delete(
     if ref.kind is Kind.AGENT:
         raise InvalidSpecError("agents belong to their team: delete the AgentTeam, or set its member's replicas to 0")
 
-    async def work(ports: "LaptopPorts") -> str:
+    async def work(ports: "LaptopPorts") -> "AnyResource":
         found = await required(ports.resources, ref)
         await ports.resources.delete(ref)
-        return found.metadata.annotations.get(ANNOTATION_SOURCE, "")
+        return found
 
-    source = with_laptop(state, work)
+    found = with_laptop(state, work)
     _say_who(state, f"{ref.kind}/{ref.name}: deleted", "cleans up behind it")
-    if source:
+    if _stays(found):
+        from aios.wiring.departures import STAYS
+
+        say(STAYS)
+    if source := found.metadata.annotations.get(ANNOTATION_SOURCE, ""):
         say(f"it stands in {source}: remove it there too, or the next edit or `aios up` brings it back")
 
 
@@ -100,6 +105,16 @@ async def _project(ports: "LaptopPorts", namespace: str, name: str) -> "Project"
     if not isinstance(found, Project):
         raise InvalidSpecError(f"{name} is no project")
     return found
+
+
+def _stays(found: "AnyResource") -> bool:
+    """Whether it leaves anything behind on purpose."""
+    from aios.spec.project import Project
+    from aios.spec.vocabulary import DeletionPolicy
+
+    if not isinstance(found, Project) or not found.status.run.id:
+        return False
+    return found.spec.deletion_policy is DeletionPolicy.RETAIN
 
 
 def _refuse_retry(project: "Project", tasks: tuple[str, ...]) -> None:

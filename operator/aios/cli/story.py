@@ -79,8 +79,7 @@ class Story:
 
     def total(self, line: TotalLine) -> Said:
         """How the run stands, in one line."""
-        calls = count(line.calls, "call") + (f" (+{line.in_doubt} in doubt)" if line.in_doubt else "")
-        parts = [f"{line.done}/{line.tasks} tasks", calls, money(line.cost), duration(line.seconds)]
+        parts = [f"{line.done}/{line.tasks} tasks", spending(line), duration(line.seconds)]
         reason = f"  {line.reason}" if line.reason else ""
         return Said(f"{self.project}  {line.phase}  {'  '.join(parts)}{reason}", line.phase, style_of(line.phase))
 
@@ -98,6 +97,8 @@ class Story:
             tries = f", attempt {line.attempt} of {line.max_attempts}" if line.outcome.retryable else ""
             return Said(self.row(line.task, line.member, line.model, f"{text}{tries}"), line.word, BAD)
         parts = ["done", f"{count(len(line.files), 'file'):<7}", f"{money(line.cost):<6}", duration(line.seconds)]
+        if line.cached:
+            parts.append(f"{line.cached} of {count(line.calls, 'call')} from the cache")
         if line.remark:
             parts.append(line.remark)
         return Said(self.row(line.task, line.member, line.model, GAP.join(parts)), " done ", GOOD)
@@ -120,6 +121,16 @@ def style_of(phase: ProjectPhase) -> str:
 def first_line(text: str) -> str:
     """What fits on a line."""
     return text.strip().partition("\n")[0]
+
+
+def spending(line: TotalLine) -> str:
+    """ "6 calls (+1 in doubt)  $0.015"; with a cache of replies "3 calls, 2 from the cache, $0.00 paid"."""
+    doubt = f" (+{line.in_doubt} in doubt)" if line.in_doubt else ""
+    calls = count(line.calls, "call")
+    if not line.cached:
+        return f"{calls}{doubt}  {money(line.cost)}"
+    paid = money(line.cost) if line.cost else "$0.00"
+    return f"{calls}, {line.cached} from the cache{doubt}, {paid} paid"
 
 
 def money(amount: Decimal) -> str:

@@ -34,7 +34,7 @@ def up(
     """
     from aios.cli.progress import Progress
     from aios.cli.session import INTERRUPTED, in_loop, prepare
-    from aios.cli.state import command, to_use
+    from aios.cli.state import again, to_use, typed
     from aios.cli.terminal import say
     from aios.wiring.laptop import Workers
     from aios.wiring.services import Services
@@ -43,6 +43,7 @@ def up(
     from aios.wiring.up import up as run_up
 
     named = tuple(paths or ())
+    flags = [flag for flag, wanted in {"--once": once, "--isolate": isolate}.items() if wanted]
     folder = to_use(state, named)
     settings = prepare(folder, verbose=verbose)
     options = UpOptions(
@@ -50,6 +51,7 @@ def up(
         sources=Sources(named, sys.stdin.read() if "-" in named else "", settings.namespace),
         once=once,
         take_over=take_over,
+        takes_over=typed("up", named, folder, *flags, "--take-over"),
         services=Services.from_settings(settings),
         workers=Workers.ISOLATED if isolate else Workers.HERE,
         metrics_port=settings.metrics_port,
@@ -60,7 +62,7 @@ def up(
         if ended is not None:
             report(progress, ended, folder)
     if ended is None:
-        say(f"stopped. Go on with:  {command(' '.join(['aios', 'up', *named]), folder)}")
+        say(f"stopped. Go on with:  {again('up', named, folder, *flags)}")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(0 if ended.succeeded else 1)
 

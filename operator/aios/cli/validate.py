@@ -20,13 +20,13 @@ def validate(
     ] = "text",
 ) -> None:
     """Check YAML without running anything. Exit code 0: valid; 1: the errors are listed."""
-    from aios.settings import read_settings
+    from aios.cli.surroundings import settings
     from aios.spec.findings import format_findings
     from aios.spec.loading import load
 
     if output not in {"text", "json"}:
         raise typer.BadParameter('"text" or "json"', param_hint="--output")
-    loaded = load(paths, stdin=sys.stdin, cwd=Path.cwd(), namespace=read_settings().namespace)
+    loaded = load(paths, stdin=sys.stdin, cwd=Path.cwd(), namespace=settings().namespace)
     if loaded.ignored_line:
         say(paint(loaded.ignored_line, "dim", stream=sys.stderr))
     if output == "json":

@@ -24,6 +24,7 @@ from aios.controller.watching import WATCHED, Listener, Told
 from aios.errors import AiosError
 from aios.ports.clock import Clock, SystemClock
 from aios.reconcile.workqueue import Pace, WorkQueue
+from aios.settings import log_unknown_variables
 from aios.spec.base import Ref
 from aios.telemetry import LOOPBACK, configure_logs, serve_metrics
 from aios.wiring.operator import Cluster, open_cluster
@@ -59,6 +60,7 @@ def run(options: OperatorOptions) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code: 0, or 3 when the surroundings do not let it run, or
     another operator acts; started again, it waits for the Lease as everybody does."""
     configure_logs(file=None, stderr=True, verbose=options.verbose)
+    log_unknown_variables()
     try:
         return asyncio.run(_run(options))
     except AiosError as error:

@@ -8,6 +8,9 @@ from aios.spec.model import ModelSpec
 from aios.tasks.attempt_events import Usage
 
 PER = Decimal(1_000_000)
+TOOL_PROMPT = 1_000
+"""Tokens of a system prompt that providers add unseen where there are tools: up to 804 at Anthropic (pricing page of
+platform.claude.com, "Tool use")."""
 
 
 def cost(usage: Usage, model: ModelSpec) -> Decimal:
@@ -23,13 +26,20 @@ def cost(usage: Usage, model: ModelSpec) -> Decimal:
 def worst_case(request: ChatRequest, model: ModelSpec) -> Decimal:
     """USD the call can cost at most.
 
-    A token stands for at least one byte of text in every tokenizer in use, so the request's bytes bound its input
-    tokens; `max_output_tokens` bounds the rest. Input counts at the dearest way it can be read. What a provider adds
-    around messages and tools is far below the JSON punctuation that is counted here.
+    `max_output_tokens` bounds what is written, thinking included. Input counts at the dearest way it can be read.
+    """
+    dearest = max(model.input_price, model.cache_read_price, model.cache_write_price)
+    return (most_input_tokens(request) * dearest + request.max_output_tokens * model.output_price) / PER
+
+
+def most_input_tokens(request: ChatRequest) -> int:
+    """Tokens the request can be at most.
+
+    A token stands for at least one byte of text in every tokenizer in use. What a provider adds around messages is far
+    below the JSON punctuation that is counted here; what it adds for tools is not.
     """
     size = len(json.dumps(spelled(request), ensure_ascii=False).encode())
-    dearest = max(model.input_price, model.cache_read_price, model.cache_write_price)
-    return (size * dearest + request.max_output_tokens * model.output_price) / PER
+    return size + (TOOL_PROMPT if request.tools else 0)
 
 
 def spelled(request: ChatRequest) -> dict[str, object]:

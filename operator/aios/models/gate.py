@@ -15,6 +15,7 @@ from aios.models.admission import Admission, AdmitAll, Permit
 from aios.models.attempt_log import AttemptLog
 from aios.models.cost import cost, spelled, worst_case
 from aios.models.reply_cache import Question, ReplyCache, question
+from aios.models.unusable import UnusableAnswerError
 from aios.naming import digest
 from aios.ports.chat_model import ChatModel, ChatRequest
 from aios.ports.clock import Clock
@@ -175,6 +176,11 @@ class Gate:
         await self._log.append(CallStarted(step=step, number=number, digest=asked, worst_case=limit))
         try:
             reply = await self._chat.chat(replace(request, key=f"{self._caller.key}/{step}/{number}"))
+        except UnusableAnswerError as error:
+            permit.answered(error.usage)
+            paid = cost(error.usage, self._caller.spec)
+            await self._log.append(CallFinished(step=step, number=number, error=str(error), cost=paid))
+            raise
         except ModelCallError as error:
             permit.failed(error)
             await self._log.append(

@@ -14,7 +14,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from aios.errors import CompactedError, HeldElsewhereError, SequenceConflictError, ServiceUnavailableError
+from aios.errors import (
+    BeingRemovedError,
+    CompactedError,
+    HeldElsewhereError,
+    SequenceConflictError,
+)
 from aios.naming import ANNOTATION_TAKE_OVER, declared_stream
 from aios.ports.journal import JSON, Journal, Record, Snapshot, Stored
 from aios.spec.base import Kind, Ref
@@ -78,9 +83,9 @@ class Holders:
         it was. Nothing is held anew when anything is refused.
 
         Raises HeldElsewhereError naming the first thing of which another installation says something else, and
-        ServiceUnavailableError while another one removes what it had by a name, or when the journal is away; then
-        some may be held already. `take_over`, which works once for each thing and value, ends the hold of others on
-        what is wanted, or, where nothing is, on what is known.
+        BeingRemovedError while another one removes what it had by a name, ServiceUnavailableError when the journal is
+        away; then some may be held already. `take_over`, which works once for each thing and value, ends the hold of
+        others on what is wanted, or, where nothing is, on what is known.
         """
         states = await self._states({**known, **wanted})
         changes = self._changes(states, wanted, known)
@@ -112,7 +117,7 @@ class Holders:
         nothing is to be removed. If nobody does, others wait until we `release` it."""
         while True:
             state = await self._state(ref)
-            others = [holder for identity, holder in state.holders.items() if identity != self._me.id]
+            others = [holder for who, holder in state.holders.items() if who != self._me.id]
             if others:
                 await self.release(ref)
                 return others
@@ -131,7 +136,11 @@ class Holders:
 
     async def elsewhere(self, ref: Ref) -> bool:
         """Whether another installation holds it."""
-        return bool((await self._state(ref)).holders.keys() - {self._me.id})
+        return bool(await self.others(ref))
+
+    async def others(self, ref: Ref) -> Sequence[Holder]:
+        """Which other installations hold it."""
+        return [holder for who, holder in (await self._state(ref)).holders.items() if who != self._me.id]
 
     def _changes(
         self, states: Mapping[Ref, _State], wanted: Mapping[Ref, str], known: Mapping[Ref, str]
@@ -148,7 +157,7 @@ class Holders:
         for holder in (holder for identity, holder in state.holders.items() if identity != self._me.id):
             where = holder.where
             if holder.removing:
-                raise ServiceUnavailableError(
+                raise BeingRemovedError(
                     f"{ref}: another installation on the same services, {where}, removes what it had by this name "
                     f"(since {holder.since}). If that one is gone: {self._me.takes_over}"
                 )

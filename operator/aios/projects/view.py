@@ -73,6 +73,9 @@ class AttemptLine:
     attempt: int
     max_attempts: int
     files: tuple[str, ...]
+    calls: int
+    cached: int
+    """Of `calls`, those that the cache of replies answered."""
     cost: Decimal
     seconds: float
     remark: str
@@ -108,6 +111,7 @@ class TotalLine:
     done: int
     tasks: int
     calls: int
+    cached: int
     in_doubt: int
     tokens: int
     cost: Decimal
@@ -128,6 +132,8 @@ class TaskRow:
     model: str
     attempt: int
     files: tuple[str, ...]
+    calls: int
+    cached: int
     cost: Decimal
     seconds: float
     reason: str
@@ -158,6 +164,8 @@ class RunView:
                 model=task.model,
                 attempt=task.attempt,
                 files=_files(self.results.get(task.name, ())),
+                calls=sum(result.spend.calls for result in self.results.get(task.name, ())),
+                cached=sum(result.spend.cached for result in self.results.get(task.name, ())),
                 cost=sum((result.spend.cost for result in self.results.get(task.name, ())), Decimal(0)),
                 seconds=sum(result.seconds for result in self.results.get(task.name, ())),
                 reason=task.reason,
@@ -174,6 +182,7 @@ class RunView:
             done=state.succeeded,
             tasks=len(state.tasks),
             calls=state.spend.calls,
+            cached=state.spend.cached,
             in_doubt=state.spend.in_doubt,
             tokens=state.spend.input_tokens + state.spend.output_tokens,
             cost=state.spend.cost,
@@ -234,6 +243,8 @@ def _with_result(view: RunView, event: AttemptEnded) -> tuple[RunView, tuple[Lin
             attempt=event.attempt,
             max_attempts=view.state.max_attempts + (task.forgiven if task else 0),
             files=result.files,
+            calls=result.spend.calls,
+            cached=result.spend.cached,
             cost=result.spend.cost,
             seconds=result.seconds,
             remark=view.remarks.get(event.task, ""),

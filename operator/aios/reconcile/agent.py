@@ -118,7 +118,8 @@ def _judge(seen: _Seen, digest: str) -> tuple[Finding, ...]:
     if observed.config_digest != digest:
         return progressing(Reason.PROGRESSING, "replicas are being replaced by ones with the new configuration")
     if observed.ready < wanted:
-        return progressing(Reason.WORKERS_NOT_READY, f"{observed.ready} of {wanted} replicas are ready")
+        counted = f"{observed.ready} of {wanted} replicas are ready"
+        return progressing(Reason.WORKERS_NOT_READY, "; ".join(filter(None, [counted, observed.message])))
     return ready(Reason.RECONCILED)
 
 

@@ -45,6 +45,9 @@ class Spend(Part):
     """What model calls used. Adds up."""
 
     calls: int = 0
+    """That were answered, by the model or by the cache of replies."""
+    cached: int = 0
+    """Of `calls`, those that the cache answered: no model was asked, nothing was charged."""
     in_doubt: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -54,6 +57,7 @@ class Spend(Part):
     def __add__(self, other: "Spend") -> "Spend":
         return Spend(
             calls=self.calls + other.calls,
+            cached=self.cached + other.cached,
             in_doubt=self.in_doubt + other.in_doubt,
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,

@@ -1,17 +1,22 @@
 """A project that no file states: put into the store, and watched there while an `aios up` of its own does the work."""
 
 import asyncio
+from functools import partial
 
 from aios.cancellation import cancelled
 from aios.embedded.state_folder import StateFolder
 from aios.errors import NotFoundError
+from aios.ports.clock import SystemClock
 from aios.ports.resources import Resources
 from aios.spec.base import Kind, Ref
 from aios.spec.project import Project
 from aios.wiring.audience import Audience, last_words, show
 from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
+from aios.wiring.instrument import as_they_are
 from aios.wiring.laptop import names_of
+from aios.wiring.outages import Outages
+from aios.wiring.patience import until_served
 from aios.wiring.ports import open_ports
 from aios.wiring.services import Services
 from aios.wiring.stopping import before
@@ -31,34 +36,46 @@ async def submit(resources: Resources, project: Project) -> None:
 
 
 async def attend(
-    state: StateFolder, services: Services, project: Project, audience: Audience, stop: asyncio.Event
+    state: StateFolder,
+    services: Services,
+    project: Project,
+    audience: Audience,
+    stop: asyncio.Event,
+    *,
+    takes_over: str = "",
 ) -> Ended:
     """Give a project to the `aios up` that runs already, and follow it until it ended or `stop` is set."""
-    ports = open_ports(state, services)
+    outages, clock = Outages(audience.waiting, services), SystemClock()
+    ports = open_ports(state, services, outages.instrument(as_they_are))
     try:
         known: dict[str, int] = {}
 
         async def begin() -> None:
-            known.update(await positions(ports.journal))
+            known.update(await until_served(lambda: positions(ports.journal), "read the journal", clock))
             if services.journal:
-                await names_of(state, ports).declare((project,), {})
+                names = names_of(state, ports, takes_over=takes_over)
+                await until_served(lambda: names.declare((project,), {}), "declare the project", clock)
             await submit(ports.resources, project)
 
-        if not await before(stop, begin()):
+        if not await outages.admitted(before(stop, begin())):
             return Ended({})
         reader = RunReader(ports.journal, known)
 
         async def look() -> None:
             async for ref in ports.resources.changes():
                 found = await ports.resources.get(ref) if ref == project.ref else None
-                if isinstance(found, Project) and await has_ended(found, ports.journal):
+                if isinstance(found, Project) and await until_served(
+                    partial(has_ended, found, ports.journal), "read the journal", clock
+                ):
                     break
 
         looking = asyncio.create_task(look())
         stopping = asyncio.create_task(stop.wait())
         showing = asyncio.create_task(show(reader, audience))
         try:
-            await asyncio.wait({looking, stopping, showing}, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait({looking, stopping, showing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()  # raises what ended it
             await last_words(reader, audience, showing, stop=stop)
         finally:
             await cancelled(looking, stopping, showing)

@@ -7,6 +7,7 @@ from aios.cancellation import cancelled
 from aios.desired.changes import ChangeSet
 from aios.embedded.state_folder import StateFolder
 from aios.errors import ServiceUnavailableError
+from aios.spec.base import Ref
 from aios.spec.catalogue import Catalogue
 from aios.wiring.follow import RunReader, RunRecord
 from aios.wiring.stopping import before
@@ -24,6 +25,10 @@ class Audience(Protocol):
 
     def applied(self, changes: ChangeSet, catalogue: Catalogue) -> None:
         """The YAML stands in the store now."""
+        ...
+
+    def deleted(self, ref: Ref, fate: str) -> None:
+        """What was deleted, and a sentence about what of it went and what stays."""
         ...
 
     def broken(self, message: str) -> None:

@@ -1,7 +1,6 @@
 """What a deleted project with deletionPolicy Delete leaves behind, removed: its runs, then its files. Not so while
 another installation declares the same project over the same services: then both are that one's, too."""
 
-import logging
 from collections.abc import Callable
 
 from aios.naming import bucket_name, workspace_prefix
@@ -10,19 +9,23 @@ from aios.projects.engine import Engine
 from aios.reconcile.world import Cleanup
 from aios.spec.project import Project
 from aios.wiring.declaring import Names
+from aios.wiring.departures import Told, to_log, where
 
-log = logging.getLogger(__name__)
 
-
-def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore], names: Names | None = None) -> Cleanup:
-    """`objects` gives a bucket's store by the bucket's name; with `names` others on the same services are heeded. May
-    be called again after it was interrupted."""
+def project_cleanup(
+    engine: Engine, objects: Callable[[str], ObjectStore], names: Names | None = None, *, told: Told = to_log
+) -> Cleanup:
+    """`objects` gives a bucket's store by the bucket's name; with `names` others on the same services are heeded;
+    `told` what became of it. May be called again after it was interrupted."""
 
     async def cleanup(project: Project) -> None:
         namespace, name = project.metadata.namespace, project.metadata.name
         if names and (others := await names.begin_removal(project.ref)):
-            also = ", ".join(holder.where for holder in others)
-            log.warning("%s: run and files stay, because %s declares it too", project.ref, also)
+            told(
+                project.ref,
+                f"its runs and files stay, for {where(others)} declares it too; they go when it is deleted there, with "
+                "deletionPolicy: Delete",
+            )
             return
         await engine.forget(namespace, name)
         bucket = objects(bucket_name(namespace))
@@ -30,5 +33,6 @@ def project_cleanup(engine: Engine, objects: Callable[[str], ObjectStore], names
             await bucket.delete(key)
         if names:
             await names.release(project.ref)
+        told(project.ref, "its runs and files are removed (deletionPolicy: Delete)")
 
     return cleanup

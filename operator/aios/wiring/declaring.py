@@ -76,6 +76,9 @@ class Names:
         """Those that we hold."""
         return await (await self._holders()).ours_of(refs)
 
+    async def others(self, ref: Ref) -> Sequence[Holder]:
+        return await (await self._holders()).others(ref)
+
     async def elsewhere(self, ref: Ref) -> bool:
         return await (await self._holders()).elsewhere(ref)
 

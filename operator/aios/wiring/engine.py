@@ -19,6 +19,7 @@ from aios.ports.clock import Clock, SystemClock
 from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
 from aios.projects.holders import Holders, Installation
+from aios.settings import log_unknown_variables
 from aios.telemetry import LOOPBACK, configure_logs, serve_metrics
 from aios.wiring.instrument import as_they_are
 from aios.wiring.outages import Outages, to_log
@@ -49,6 +50,7 @@ class EngineOptions:
 def run(options: EngineOptions) -> int:
     """Until SIGTERM or SIGINT; returns the exit code: 0, or 3 when its surroundings do not let it run."""
     configure_logs(file=None, stderr=True, verbose=options.verbose)
+    log_unknown_variables()
     stoppable: Stoppable[None] = Stoppable(code=os.EX_OK)
     try:
         stoppable.run(partial(_run, options))

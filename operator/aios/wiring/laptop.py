@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -21,9 +22,11 @@ from typing import Any
 from aios.adapters.published.workloads import PublishedWorkloads
 from aios.agents.worker import preload
 from aios.cancellation import heed_cancellation
+from aios.embedded.sessions import SqliteSessions
 from aios.embedded.state_folder import StateFolder
 from aios.embedded.workloads import EmbeddedWorkloads, RunReplica
-from aios.naming import engine_queue
+from aios.errors import EnvironmentProblemError, ServiceUnavailableError
+from aios.naming import MODEL_STATES, WORKER_SESSIONS, engine_queue
 from aios.ports.clock import Clock, SystemClock
 from aios.ports.workloads import Workloads
 from aios.projects.activity import ActivityLedger
@@ -41,8 +44,10 @@ from aios.wiring.chat_models import ChatModels
 from aios.wiring.cleanup import project_cleanup
 from aios.wiring.credentials import FoundCredentials
 from aios.wiring.declaring import Names
+from aios.wiring.departures import Departures, Told, to_log
 from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.isolated import ProcessReplica
+from aios.wiring.journal_identity import made_identity
 from aios.wiring.patience import until_served
 from aios.wiring.ports import LaptopPorts, open_ports
 from aios.wiring.services import Services
@@ -76,8 +81,10 @@ class Laptop:
         instrument: Instrument,
         clock: Clock,
         names: Names | None,
+        deleted: Told = to_log,
     ) -> None:
-        """`names`: where other installations may use the same services."""
+        """`names`: where other installations may use the same services; `deleted` is told what became of what was."""
+        self.departures = Departures(ports.journal, names, deleted)
         self.state, self.ports, self.clock, self.names = state, ports, clock, names
         self._workers = workers
         self._preload: Thread | None = None
@@ -88,7 +95,7 @@ class Laptop:
         self._embedded = EmbeddedWorkloads(run, changed=self._replica_changed)
         workloads: Workloads = self._embedded
         if workers is Workers.ELSEWHERE:
-            workloads = PublishedWorkloads(ports.objects, ports.sessions)
+            workloads = PublishedWorkloads(ports.objects, ports.sessions, partial(made_identity, ports.journal))
         ledger = ActivityLedger(ports.journal)
         self._engine = Engine(
             EnginePorts(
@@ -109,7 +116,7 @@ class Laptop:
                 broker_admin=ports.broker_admin,
                 bucket_admin=ports.bucket_admin,
                 activity=session_activity(ports.sessions, ledger.read),
-                cleanup=project_cleanup(self._engine, ports.objects, names),
+                cleanup=project_cleanup(self._engine, ports.objects, names, told=self.departures.cleaned),
                 elsewhere=names.elsewhere if names else None,
                 let_go=names.let_go if names else None,
                 services_ready=True,
@@ -172,13 +179,19 @@ class Laptop:
 
     async def _watch(self) -> None:
         heard: set[str] = set()
+        seen: set[Ref] = set()
         async for ref in self.ports.resources.changes():
             if ref.namespace not in heard:
                 # The engine listens here, and workers ring here, before any team of theirs was reconciled.
                 queue = engine_queue(ref.namespace)
                 await until_served(partial(self.ports.broker_admin.ensure_queue, queue), f"make {queue}", self.clock)
                 heard.add(ref.namespace)
-            if ref.kind in HELD and await self.ports.resources.get(ref) is None:
+            if ref.kind in HELD and await self.ports.resources.get(ref) is not None:
+                seen.add(ref)
+            elif ref.kind in HELD:
+                if ref in seen:  # a long list of what there is may end with what was deleted long ago
+                    seen.discard(ref)
+                    await self.departures.gone(ref)
                 await self._see_gone(ref)
             self._queue.add_all(self._reconciler.affected(ref))
             heed_cancellation()
@@ -216,14 +229,17 @@ async def laptop(
     workers: Workers = Workers.HERE,
     instrument: Instrument = as_they_are,
     clock: Clock | None = None,
+    takes_over: str = "",
+    deleted: Told = to_log,
 ) -> AsyncIterator[Laptop]:
-    """Take the state folder and open its ports; nothing runs before `Laptop.run`.
+    """Take the state folder and open its ports; nothing runs before `Laptop.run`. `takes_over`: the command that ends
+    the hold of an installation that is gone.
 
     Raises EnvironmentProblemError when another process drives the folder.
     """
     with state.drive():
         if workers is not Workers.ELSEWHERE:
-            forget_the_dead(state)
+            await forget_the_dead(state)
         ports = open_ports(state, services or Services(), instrument)
         running = Laptop(
             state,
@@ -231,7 +247,8 @@ async def laptop(
             workers=workers,
             instrument=instrument,
             clock=clock or SystemClock(),
-            names=names_of(state, ports) if services and services.journal else None,
+            names=names_of(state, ports, takes_over=takes_over) if services and services.journal else None,
+            deleted=deleted,
         )
         try:
             yield running
@@ -248,9 +265,11 @@ async def _left_to_expire(work: Coroutine[Any, Any, None], patience: float) -> N
         log.warning("the end does not wait for services that do not answer: leases and heartbeats there will expire")
 
 
-def names_of(state: StateFolder, ports: LaptopPorts, *, looking: bool = False) -> Names:
-    """What a state folder calls its own on shared services; `looking`: without writing anything."""
-    holders = Holders(ports.journal, Installation.of_folder(state.identity(make=not looking), state.path))
+def names_of(state: StateFolder, ports: LaptopPorts, *, looking: bool = False, takes_over: str = "") -> Names:
+    """What a state folder calls its own on shared services; `looking`: without writing anything; `takes_over`: the
+    command that ends another's hold."""
+    me = Installation.of_folder(state.identity(make=not looking), state.path)
+    holders = Holders(ports.journal, replace(me, takes_over=f"`{takes_over}`") if takes_over else me)
 
     async def known() -> Holders:
         return holders
@@ -258,11 +277,32 @@ def names_of(state: StateFolder, ports: LaptopPorts, *, looking: bool = False) -
     return Names(known, ports.journal, ports.resources)
 
 
-def forget_the_dead(state: StateFolder) -> None:
+async def forget_the_dead(state: StateFolder) -> None:
     """Leases and heartbeats of former workers: they all died with the process that held the lock, so their tasks
     need not wait for the leases to expire. Their working copies go too: they may hold what later tasks must not see,
-    and are made anew from the record. Only for the lock's holder, before any port is open."""
+    and are made anew from the record. What caches hold is as good as before. Only for the lock's holder, before any
+    port is open."""
     shutil.rmtree(state.scratch, ignore_errors=True)
-    for database in (state.leases, state.sessions):
-        for file in (database, *(Path(f"{database}{suffix}") for suffix in ("-wal", "-shm"))):
-            file.unlink(missing_ok=True)
+    _remove(state.leases)
+    try:
+        await _forget_sessions(state.sessions)
+    except (EnvironmentProblemError, ServiceUnavailableError) as error:  # damaged, or its disk is full
+        log.info("begins with empty caches: %s", error)
+        _remove(state.sessions)
+
+
+async def _forget_sessions(database: Path) -> None:
+    if not await asyncio.to_thread(database.exists):
+        return
+    sessions = SqliteSessions(database)
+    try:
+        for prefix in (WORKER_SESSIONS, MODEL_STATES):
+            for key in await sessions.scan(prefix):
+                await sessions.delete(key)
+    finally:
+        await sessions.close()
+
+
+def _remove(database: Path) -> None:
+    for file in (database, *(Path(f"{database}{suffix}") for suffix in ("-wal", "-shm"))):
+        file.unlink(missing_ok=True)

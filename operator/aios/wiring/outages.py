@@ -14,12 +14,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial, wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from aios.cancellation import cancelled
 from aios.errors import (
     AiosError,
     CredentialsRefusedError,
+    DiskFullError,
     EnvironmentProblemError,
     ServiceUnavailableError,
     TlsRefusedError,
@@ -68,6 +70,9 @@ work on without a memory, and old queues wait for who may take them away."""
 @dataclass(frozen=True, slots=True)
 class _Away:
     group: str
+    cause: str
+    """What is told once, however many calls meet it: one server, or one disk."""
+    refused: bool
     reason: str
     at: float
 
@@ -133,6 +138,8 @@ class Outages:
         try:
             yield
         except ServiceUnavailableError as error:
+            # Whoever shows it, as the error that ends a command or as what is tried again: the variable stands there.
+            error.args = (self._named(call, str(error)),)
             self._is_away(call, error)
             raise
         except AiosError:
@@ -151,13 +158,16 @@ class Outages:
             self._refusal = self._refusal or str(error)
             self._refused.set()
         else:
-            self._note(call, self._named(call, str(error)))
+            cause = _disk(error.path) if isinstance(error, DiskFullError) else group
+            self._note(call, _Away(group, cause, refused, str(error), self._now()))
 
-    def _note(self, call: Call, reason: str) -> None:
-        group = self._group(call)
-        others = [away for other, away in self._away.items() if other != call]
-        news = call not in self._away and all(away.group != group and away.reason != reason for away in others)
-        self._away[call] = _Away(group, reason, self._now())
+    def _note(self, call: Call, now: _Away) -> None:
+        """Tell it, unless that is known: a server that is away and then refuses us is news, two files on one disk are
+        none."""
+        reason, same = now.reason, [away for away in self._away.values() if away.cause == now.cause]
+        known = any(away.refused for away in same) if now.refused else bool(same)
+        news = not known and all(away.reason != reason for away in self._away.values())
+        self._away[call] = now
         if news:
             self._told(f"{reason}{_INSTEAD.get(call[0], '')}")
 
@@ -183,7 +193,9 @@ class Outages:
         if silent < self._silent_after:
             return self._silent_after - silent
         if call not in self._away:
-            self._note(call, self._named(call, f"no answer from {self._group(call)}", f" for {silent:.0f} s"))
+            group, now = self._group(call), self._now()
+            reason = self._named(call, f"no answer from {group}", f" for {silent:.0f} s")
+            self._note(call, _Away(group, group, refused=False, reason=reason, at=now))
         return 0.0
 
     def _named(self, call: Call, reason: str, rest: str = "") -> str:
@@ -201,6 +213,16 @@ class Outages:
 
     def _url(self, port: str) -> str:
         return self._urls.get(port, "")
+
+
+def _disk(path: Path) -> str:
+    """Which disk the file is on, or was to be."""
+    for place in (path, *path.parents):
+        try:
+            return f"disk {place.stat().st_dev}"
+        except OSError:
+            continue
+    return str(path)
 
 
 class _Patience:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aios.cancellation import heed_cancellation
-from aios.errors import ServiceUnavailableError, UnroutableError
+from aios.errors import BeingRemovedError, ServiceUnavailableError, UnroutableError
 from aios.ports.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -29,3 +29,24 @@ async def until_served(work: Callable[[], Awaitable[T]], what: str, clock: Clock
                 said = str(error)
         await clock.sleep(pause)
         pause = min(2 * pause, LONGEST)
+
+
+async def until_free(work: Callable[[], Awaitable[T]], what: str, told: Callable[[str], None], clock: Clock) -> T:
+    """As `until_served`. That another installation still removes what it had by a name is `told` as well, and with ""
+    that it is done: every service answers, so nobody else would say why nothing goes on."""
+    said = ""
+
+    async def saying() -> T:
+        nonlocal said
+        try:
+            return await work()
+        except BeingRemovedError as error:
+            if str(error) != said:
+                said = str(error)
+                told(said)
+            raise
+
+    result = await until_served(saying, what, clock)
+    if said:
+        told("")
+    return result

@@ -29,8 +29,9 @@ from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
 from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.laptop import LEAVE_SECONDS, Laptop, Workers, laptop
+from aios.wiring.missing_workers import tell_missing
 from aios.wiring.outages import Outages
-from aios.wiring.patience import until_served
+from aios.wiring.patience import until_free, until_served
 from aios.wiring.services import Services
 from aios.wiring.sources import apply_sources, plan_sources, stored
 from aios.wiring.stated import Sources
@@ -54,6 +55,8 @@ class UpOptions:
     workers: Workers = Workers.HERE
     take_over: bool = False
     """End the hold of other installations on the same services on what we declare."""
+    takes_over: str = ""
+    """The command that does so."""
     project: Project | None = None
     """One more project, from the command line; with `once` only it is waited for."""
     metrics_port: int = 0
@@ -74,7 +77,12 @@ async def up(
     new = not options.state.exists
     outages = Outages(audience.waiting, options.services)
     async with laptop(
-        options.state, services=options.services, workers=options.workers, instrument=outages.instrument(instrument)
+        options.state,
+        services=options.services,
+        workers=options.workers,
+        instrument=outages.instrument(instrument),
+        takes_over=options.takes_over,
+        deleted=audience.deleted,
     ) as running:
         metrics = _serve_metrics(options)
         try:
@@ -115,9 +123,11 @@ class _Up:
         loops = asyncio.create_task(self._laptop.run(), name="laptop")
         showing = asyncio.create_task(show(reader, self._audience), name="show")
         watch = asyncio.create_task(self._follow_edits(), name="edits")
+        missing = asyncio.create_task(self._tell_missing(), name="missing workers")
         reason = asyncio.create_task(self._until(waited_for, stop), name="until")
         try:
-            endless = {loops, showing, *({watch} if self._follows_edits else ())}
+            elsewhere = self._options.workers is Workers.ELSEWHERE
+            endless = {loops, showing, *({watch} if self._follows_edits else ()), *({missing} if elsewhere else ())}
             await asyncio.wait({reason, *endless}, return_when=asyncio.FIRST_COMPLETED)
             for task in endless:
                 if task.done():
@@ -127,11 +137,11 @@ class _Up:
             # First the engine and the reconciler, or they would give drained workers new work and new replicas.
             await before(stop, self._laptop.buried(CLEANUP_SECONDS))
             await self._laptop.settle(SETTLE_SECONDS)
-            await cancelled(watch, reason, loops, within=LEAVE_SECONDS)
+            await cancelled(watch, missing, reason, loops, within=LEAVE_SECONDS)
             await self._laptop.drain(DRAIN_SECONDS)
             await last_words(reader, self._audience, showing, stop=stop)
         finally:
-            await cancelled(watch, reason, loops, showing, within=LEAVE_SECONDS)
+            await cancelled(watch, missing, reason, loops, showing, within=LEAVE_SECONDS)
         found = {ref: await self._resources.get(ref) for ref in waited_for}
         return Ended({ref: project for ref, project in found.items() if isinstance(project, Project)})
 
@@ -155,6 +165,9 @@ class _Up:
             await apply_sources(self._resources, plan)
         if not (self._applied and plan.changes.is_empty):
             self._audience.applied(plan.changes, catalogue)
+        if not self._applied:  # later ones are noticed by who watches the store
+            for ref in [ref for ref in plan.prune if await self._resources.get(ref) is None]:
+                await self._laptop.departures.gone(ref)
         self._applied = True
 
     @asynccontextmanager
@@ -170,7 +183,7 @@ class _Up:
         take_over = uuid.uuid4().hex if self._options.take_over and not self._applied else ""
         async with names.writing:
             work = partial(names.declare, wanted, existing, prune=prune, take_over=take_over)
-            await until_served(work, "declare what the YAML says", self._laptop.clock)
+            await until_free(work, "declare what the YAML says", self._audience.waiting, self._laptop.clock)
             yield
 
     async def _projects(self, loaded: Loaded) -> tuple[Ref, ...]:
@@ -198,6 +211,10 @@ class _Up:
                 if str(error) != said:
                     self._audience.broken(str(error))
                 said = str(error)
+
+    async def _tell_missing(self) -> None:
+        if self._options.workers is Workers.ELSEWHERE:
+            await tell_missing(self._resources, self._audience.waiting, self._laptop.clock)
 
     async def _until(self, waited_for: Sequence[Ref], stop: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())

@@ -24,7 +24,7 @@ from aios.desired.nouns import WorkerConfig
 from aios.embedded.state_folder import StateFolder
 from aios.errors import EnvironmentProblemError, InvalidSpecError
 from aios.naming import bucket_name
-from aios.settings import Settings, read_settings
+from aios.settings import Settings, log_unknown_variables, read_settings
 from aios.telemetry import MetricsServer, bound, configure_logs, serve_metrics
 from aios.wiring.chat_models import ChatModels
 from aios.wiring.credentials import FoundCredentials
@@ -90,6 +90,7 @@ def run(options: WorkerOptions) -> int:
     loud = options.verbose or settings.verbose
     # A supervisor takes what stands on stderr for last words; a person who started it wants to see it work.
     configure_logs(file=logs, stderr=not options.parent or loud, verbose=loud)
+    log_unknown_variables()
     if state is None and services.missing():
         if config is not None and settings.pod:
             return _until_told(partial(_wait_unready, settings, config, services.missing()), options)
@@ -188,7 +189,16 @@ async def _work(
         worker_id = options.worker_id or f"{options.agent.name}-{uuid.uuid4().hex[:8]}"
         with bound(namespace=options.agent.namespace, agent=options.agent.name, worker=worker_id):
             objects = ports.objects(bucket_name(options.agent.namespace))
-            await follow_published(objects, options.agent, replicas.run, worker_id=worker_id, stop=stop, ready=ready)
+            await follow_published(
+                objects,
+                options.agent,
+                replicas.run,
+                journal=ports.journal,
+                sessions=ports.sessions,
+                worker_id=worker_id,
+                stop=stop,
+                ready=ready,
+            )
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def read(*events: dict[str, Any]) -> Reply:
     for event in events:
         answer.add(event)
     assert answer.ended
-    return answer.reply("claude-x", at_most=lambda _text: MOST)
+    return answer.reply("claude-x", at_most=lambda: MOST)
 
 
 def tool(*pieces: str) -> list[dict[str, object]]:
@@ -65,7 +65,7 @@ def test_a_tool_call_that_was_cut_off_is_one_that_every_tool_refuses() -> None:
     reply = read(*TEXT, *tool('{"path": "a', ".txt"), *ended("max_tokens"))
     (call,) = reply.tool_calls
     assert call.args == {CUT_OFF: '{"path": "a.txt'}
-    assert "cut off here (stop reason: max_tokens)" in reply.text
+    assert "cut off here (max_tokens): raise spec.maxOutputTokens" in reply.text
 
 
 def test_a_tool_call_cut_off_before_its_first_argument_is_refused_too() -> None:
@@ -84,10 +84,18 @@ def test_a_call_without_arguments_is_an_empty_object() -> None:
     assert call.args == {}
 
 
-def test_a_refusal_says_so_and_calls_nothing() -> None:
-    reply = read(*TEXT, *tool('{"path": "a"}'), *ended("refusal"))
-    assert "declined to answer" in reply.text
-    assert reply.tool_calls == ()
+def test_a_refusal_is_told_with_its_reason() -> None:
+    answer = Answer()
+    details = {"type": "refusal", "category": "cyber", "explanation": "Not this."}
+    end: dict[str, object] = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details}}
+    for event in (*TEXT, end):
+        answer.add(event)
+    assert answer.declined == "refusal: cyber: Not this."
+
+
+def test_a_window_that_is_full_is_not_mended_by_a_longer_answer() -> None:
+    reply = read(*TEXT, *ended("model_context_window_exceeded"))
+    assert "(model_context_window_exceeded): give the task less to read" in reply.text
 
 
 def test_what_is_not_known_is_passed_over() -> None:
@@ -121,4 +129,4 @@ def test_no_event_breaks_the_reading(events: list[tuple[str, dict[str, object]]]
     answer = Answer()
     for kind, event in events:
         answer.add({"type": kind, **event})
-    answer.reply("claude-x", at_most=lambda _text: MOST).model_dump_json()
+    answer.reply("claude-x", at_most=lambda: MOST).model_dump_json()

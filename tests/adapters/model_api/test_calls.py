@@ -11,6 +11,7 @@ import pytest
 
 from aios.adapters.model_api.arguments import NO_OBJECT
 from aios.errors import ModelCallError, ServiceUnavailableError
+from aios.models.unusable import UnusableAnswerError
 from aios.naming import digest
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 from tests.adapters.model_api.providers import (
@@ -204,6 +205,57 @@ async def test_an_answer_cut_off_may_have_been_charged(
 async def test_an_answer_that_ends_early_in_good_order_is_no_answer(model: Client, provider: ProviderUnderTest) -> None:
     error = await failure(model, provider, Cut(4, clean=True))
     assert (error.transient, error.maybe_charged) == (True, True)
+
+
+def after_its_end(provider: ProviderUnderTest, say: Say) -> Cut:
+    """The connection is torn when the answer is whole; to OpenAI's protocol the count of tokens is no part of it."""
+    return Cut(frames=1_000 if provider.name == "anthropic" else -2, say=say)
+
+
+async def test_an_answer_that_is_whole_stands_whatever_becomes_of_the_connection(
+    model: Client, provider: ProviderUnderTest
+) -> None:
+    provider.stub.script = [after_its_end(provider, Say("Done.", (CALL,)))]
+    reply = await model.chat(WITH_TOOLS)
+    assert (reply.text, reply.tool_calls) == ("Done.", (CALL,))
+    assert reply.usage.output_tokens == (7 if provider.name == "anthropic" else WITH_TOOLS.max_output_tokens)
+
+
+@pytest.mark.parametrize("frames", [3, 1_000])
+async def test_an_error_after_a_whole_answer_or_within_it_is_judged_by_what_has_come(
+    model: Client, provider: ProviderUnderTest, frames: int
+) -> None:
+    provider.stub.script = [Trouble("api_error", frames=frames)]
+    if frames == 3:
+        with pytest.raises(ModelCallError, match="api_error"):
+            await model.chat(ASK)
+    else:
+        assert (await model.chat(ASK)).text == "one two three four five six"
+
+
+async def test_an_answer_cut_off_before_its_first_tool_call_is_no_end_of_the_task(
+    model: Client, provider: ProviderUnderTest
+) -> None:
+    """As happens when a model thinks until its limit."""
+    stop = "max_tokens" if provider.name == "anthropic" else "length"
+    error = await failure(model, provider, Say("", stop=stop))
+    assert isinstance(error, UnusableAnswerError)
+    assert (error.transient, error.maybe_charged) == (False, False)
+    assert error.usage == Say().usage
+    assert f"cut off after 7 tokens ({stop}), thinking included" in str(error)
+    assert "raise spec.maxOutputTokens" in str(error)
+    provider.stub.script = [Say("Half of", stop=stop)]
+    assert (await model.chat(ASK)).text.startswith("Half of\n\n[The answer was cut off here")
+
+
+async def test_an_answer_that_the_provider_declines_to_give_is_none(model: Client, provider: ProviderUnderTest) -> None:
+    """Without a tool call it would say that the work is finished."""
+    stop = "refusal" if provider.name == "anthropic" else "content_filter"
+    error = await failure(model, provider, Say("I was about", (CALL,), stop=stop))
+    assert isinstance(error, UnusableAnswerError)
+    assert (error.transient, error.usage) == (False, Say().usage)
+    assert "declined to answer: " in str(error)
+    assert ("cyber: not this" if provider.name == "anthropic" else "content_filter") in str(error)
 
 
 async def test_an_event_that_is_no_json_is_a_broken_answer(model: Client, provider: ProviderUnderTest) -> None:

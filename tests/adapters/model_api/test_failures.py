@@ -41,7 +41,7 @@ def test_the_time_to_wait_is_read_in_every_form(headers: dict[str, str], seconds
         (
             {"error": {"code": "context_length_exceeded", "type": "invalid_request_error"}},
             None,
-            "invalid_request_error",
+            "context_length_exceeded",
         ),
         ({"error": "model not found"}, "model not found", ""),
         ({"message": "boom", "type": "rate_limit_error"}, "boom", "rate_limit_error"),
@@ -85,6 +85,24 @@ def test_a_message_names_model_provider_and_host_and_no_credentials() -> None:
 def test_an_error_in_a_stream_is_judged_by_its_kind(kind: str, begun: bool, transient: bool, charged: bool) -> None:
     error = broke_off(VENDOR, {"type": "error", "error": {"type": kind, "message": "m"}}, begun=begun)
     assert (error.transient, error.maybe_charged) == (transient, charged)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "transient"),
+    [
+        (400, "BadRequestError", False),
+        ("429", "throttling_error", True),
+        (503, "", True),
+        (402, "", False),
+        ("context_length_exceeded", "x", False),
+        (7, "of its own", True),
+    ],
+)
+def test_an_error_in_a_stream_may_state_its_status_as_a_code(code: object, kind: str, transient: bool) -> None:
+    """vLLM and OpenRouter as a number, LiteLLM as digits; OpenAI's library passes on what is within `error`."""
+    inner = {"message": "m", "type": kind, "code": code}
+    for body in (inner, {"error": inner}):
+        assert broke_off(VENDOR, body, begun=False).transient is transient
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 418, 422, 501, 505])

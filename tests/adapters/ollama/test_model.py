@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from aios.adapters.ollama.model import OllamaModel
 from aios.errors import ModelCallError
+from aios.models.unusable import UnusableAnswerError
 from aios.naming import digest
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 from aios.spec.model import ModelSpec
@@ -19,7 +21,14 @@ from tests.servers.process import free_ports
 from tests.servers.waiting import eventually
 
 WRITE = ToolSpec(
-    "write_file", "Write a file.", {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+    "write_file",
+    "Write a file.",
+    {
+        "type": "object",
+        "properties": {"path": {"type": "string", "minLength": 1}},
+        "required": ["path"],
+        "additionalProperties": False,
+    },
 )
 ASK = ChatRequest((ChatMessage(Role.SYSTEM, "You."), ChatMessage(Role.USER, "Do it.")), (WRITE,), key="a/b/c/1/0/1")
 CALL = ToolCall(id="", name="write_file", args={"path": "ü.txt"})
@@ -97,7 +106,7 @@ async def test_a_conversation_with_tools_is_told_in_ollamas_words(model: OllamaM
     assert body["messages"][2]["tool_calls"] == [{"function": {"name": "write_file", "arguments": {"path": "ü.txt"}}}]
     assert body["messages"][3] == {"role": "tool", "content": "wrote ü.txt", "tool_name": "write_file"}
     (tool,) = body["tools"]
-    assert tool["function"]["parameters"]["required"] == ["path"]
+    assert tool["function"]["parameters"] == WRITE.parameters  # the library would leave half of it out
 
 
 async def test_a_request_carries_the_key_and_an_opaque_call_key(model: OllamaModel, daemon: ModelStub) -> None:
@@ -205,9 +214,10 @@ async def test_a_prompt_that_cannot_fit_is_not_sent(model: OllamaModel, daemon: 
 async def test_a_prompt_that_ollama_cut_is_an_error(model: OllamaModel, daemon: ModelStub, read: int) -> None:
     """To half of the window, as its runner does, or to what fits, as its server does."""
     daemon.script = [Say("I see no question.", usage=Usage(input_tokens=read, output_tokens=5))]
-    with pytest.raises(ModelCallError, match=r"cut the prompt: it read .* spec\.contextWindow") as caught:
+    with pytest.raises(UnusableAnswerError, match=r"cut the prompt: it read .* spec\.contextWindow") as caught:
         await model.chat(ChatRequest((ChatMessage(Role.USER, "word " * 9_000),)))
     assert not caught.value.transient
+    assert caught.value.usage == Usage(input_tokens=read, output_tokens=5)
 
 
 async def test_a_count_that_leaves_out_what_was_cached_is_no_cut(model: OllamaModel, daemon: ModelStub) -> None:
@@ -215,12 +225,49 @@ async def test_a_count_that_leaves_out_what_was_cached_is_no_cut(model: OllamaMo
     assert (await model.chat(ChatRequest((ChatMessage(Role.USER, "word " * 5_000),)))).text == "Done."
 
 
+async def test_a_newer_daemon_is_told_to_cut_neither_prompt_nor_answer(model: OllamaModel, daemon: ModelStub) -> None:
+    await model.chat(ASK)
+    (body,) = (asked.body for asked in daemon.chats)
+    assert (body["truncate"], body["shift"]) == (False, False)
+
+
+LLAMA_CPP = json.dumps(
+    {
+        "error": {
+            "code": 400,
+            "message": "request (8889 tokens) exceeds the available context size (4096 tokens), try increasing it",
+            "type": "exceed_context_size_error",
+        }
+    }
+)
+NATIVE = "the prompt is longer than the context length currently available to the model; shorten it"
+
+
+@pytest.mark.parametrize("act", [Refuse(400, LLAMA_CPP), Refuse(400, NATIVE), Refuse(500, NATIVE)])
+async def test_a_prompt_that_a_newer_daemon_refuses_to_cut_is_refused_for_good(
+    model: OllamaModel, daemon: ModelStub, act: Act
+) -> None:
+    error = await failure(model, daemon, act)
+    assert (error.transient, error.maybe_charged) == (False, False)
+    assert "Raise spec.contextWindow" in str(error)
+
+
 async def test_an_answer_cut_off_before_its_tool_call_is_no_end_of_the_task(
     model: OllamaModel, daemon: ModelStub
 ) -> None:
     error = await failure(model, daemon, Say("I will now", stop="length"))
-    assert not error.transient
+    assert isinstance(error, UnusableAnswerError)
+    assert (error.transient, error.usage) == (False, Say().usage)
     assert "spec.maxOutputTokens" in str(error)
+
+
+@pytest.mark.parametrize("act", [Say("Half of", stop="length"), Say("Half of", (CALL,), stop="length")])
+async def test_an_answer_cut_off_elsewhere_says_so(model: OllamaModel, daemon: ModelStub, act: Say) -> None:
+    daemon.script = [act]
+    asked = replace(ASK, tools=ASK.tools if act.calls else ())
+    reply = await model.chat(asked)
+    assert reply.text.startswith("Half of\n\n[The answer was cut off here: raise spec.maxOutputTokens")
+    assert reply.tool_calls == act.calls
 
 
 async def test_half_characters_are_made_storable(model: OllamaModel, daemon: ModelStub, dialect: OllamaDialect) -> None:

@@ -81,6 +81,18 @@ async def test_texts_become_vectors_in_order_by_a_model_that_is_pulled_first(
     assert [asked.path for asked in daemon.requests] == ["/api/show", "/api/pull", "/api/embed"]
 
 
+async def test_an_embedder_that_was_removed_meanwhile_is_pulled_by_the_next_search(
+    daemon: ModelStub, dialect: OllamaDialect, spec: Callable[..., ModelSpec]
+) -> None:
+    dialect.library["nomic-embed-text"] = PULLED
+    embedder = OllamaEmbedder(spec(model="nomic-embed-text"), key)
+    await embedder.embed(["a"], Privacy.PUBLIC)
+    dialect.models.clear()
+    with pytest.raises(ServiceUnavailableError, match="not found"):
+        await embedder.embed(["a"], Privacy.PUBLIC)
+    assert await embedder.embed(["a"], Privacy.PUBLIC) == [[1.0, 1.0]]
+
+
 async def test_an_embedder_without_its_daemon_or_model_says_so(spec: Callable[..., ModelSpec]) -> None:
     (port,) = free_ports(1)
     with pytest.raises(ServiceUnavailableError, match=r"nothing answers.*set AIOS_EMBEDDINGS_URL to where it runs"):

@@ -11,7 +11,7 @@ from aios.errors import ModelCallError
 from aios.spec.model import ModelSpec
 from tests.adapters.ollama.conftest import key
 from tests.adapters.ollama.test_model import ASK
-from tests.servers.model_stub import ModelStub
+from tests.servers.model_stub import ModelStub, Refuse
 from tests.servers.ollama_dialect import PULLED, OllamaDialect, progress
 
 NEW = "gemma4:e4b"
@@ -69,3 +69,28 @@ async def test_a_pull_that_breaks_off_may_succeed_later(
     dialect.library[NEW] = PULLED
     assert (await new.chat(ASK)).text == "ok"
     assert len(daemon.chats) == 1
+
+
+async def test_a_model_that_was_removed_meanwhile_is_pulled_by_the_next_try(
+    model: OllamaModel, daemon: ModelStub, dialect: OllamaDialect
+) -> None:
+    dialect.library["qwen3:8b"] = PULLED
+    await model.chat(ASK)
+    dialect.models.clear()
+    daemon.script = [Refuse(404, "model 'qwen3:8b' not found")]
+    with pytest.raises(ModelCallError, match="not found") as caught:
+        await model.chat(ASK)
+    assert (caught.value.transient, caught.value.maybe_charged) == (True, False)
+    assert (await model.chat(ASK)).text == "ok"
+    assert paths(daemon)[2:] == ["/api/chat", "/api/show", "/api/pull", "/api/chat"]
+
+
+async def test_a_model_that_needs_a_newer_daemon_is_final(
+    new: OllamaModel, daemon: ModelStub, dialect: OllamaDialect
+) -> None:
+    said = "pull model manifest: 412: The model you are attempting to pull requires a newer version of Ollama."
+    dialect.library[NEW] = progress({"status": "pulling manifest"}, {"error": said})
+    with pytest.raises(ModelCallError, match=r"requires a newer version.*upgrade Ollama") as caught:
+        await new.chat(ASK)
+    assert not caught.value.transient
+    assert daemon.chats == []

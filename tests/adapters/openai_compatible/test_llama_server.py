@@ -13,6 +13,7 @@ from aios.adapters.anthropic.probe import probe as probe_anthropic
 from aios.adapters.openai_compatible.model import OpenAICompatibleModel
 from aios.adapters.openai_compatible.probe import probe
 from aios.errors import ModelCallError
+from aios.models.unusable import UnusableAnswerError
 from aios.naming import PLAN_TASK
 from aios.ports.chat_model import ChatMessage, ChatModel, ChatRequest, Role
 from aios.spec.model import ModelSpec
@@ -78,8 +79,11 @@ async def test_a_conversation_with_tool_answers_is_taken(either: ChatModel) -> N
         ChatMessage(Role.ASSISTANT, "", calls),
         *(ChatMessage(Role.TOOL, "", call_id=call.id) for call in calls),
     )
-    reply = await either.chat(ChatRequest(said, (WRITE,), max_output_tokens=32))
-    assert reply.usage.output_tokens > 0
+    try:
+        usage = (await either.chat(ChatRequest(said, (WRITE,), max_output_tokens=32))).usage
+    except UnusableAnswerError as error:  # so small a model may talk until its limit
+        usage = error.usage
+    assert 0 < usage.output_tokens <= 32
 
 
 async def test_a_plan_is_held_to_its_schema(model: OpenAICompatibleModel) -> None:

@@ -27,7 +27,7 @@ def read(*chunks: dict[str, Any]) -> Reply:
     for chunk in chunks:
         answer.add(chunk)
     assert answer.ended
-    return answer.reply("m", at_most=lambda _text: MOST)
+    return answer.reply("m", at_most=lambda: MOST)
 
 
 def test_cached_tokens_are_not_counted_twice() -> None:
@@ -80,14 +80,88 @@ def test_a_tool_call_that_was_cut_off_is_one_that_every_tool_refuses() -> None:
         delta("length"),
     )
     assert [one.args for one in reply.tool_calls] == [{"path": "x"}, {CUT_OFF: '{"path": "y'}]
-    assert "cut off here (finish reason: length)" in reply.text
+    assert "cut off here (length): raise spec.maxOutputTokens" in reply.text
 
 
-@pytest.mark.parametrize("chunks", [[delta(refusal="I will not"), delta("stop")], [delta("content_filter")]])
-def test_an_answer_that_is_withheld_says_so_and_calls_nothing(chunks: list[dict[str, Any]]) -> None:
-    reply = read(call("{}", index=0, id="a", name="read_file"), *chunks)
-    assert reply.tool_calls == ()
-    assert reply.text.startswith("[The ")
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [
+        ([delta(refusal="I will"), delta(refusal=" not"), delta("stop")], "I will not"),
+        ([delta("content_filter")], "content_filter"),
+        ([delta("stop", content="Yes")], ""),
+    ],
+)
+def test_an_answer_that_is_withheld_is_told_with_its_reason(chunks: list[dict[str, Any]], why: str) -> None:
+    answer = Answer()
+    for chunk in chunks:
+        answer.add(chunk)
+    assert why in answer.declined
+    assert bool(answer.declined) is bool(why)
+
+
+@pytest.mark.parametrize("finish", ["abort", "error", "insufficient_system_resource"])
+def test_an_answer_that_the_server_gave_up_is_no_end(finish: str) -> None:
+    answer = Answer()
+    answer.add(delta(finish, content="Half of"))
+    assert not answer.ended
+    assert finish in answer.broken
+
+
+def usage(**counts: object) -> Usage:
+    return read({**delta("stop"), "usage": {"completion_tokens": 7, **counts}}).usage
+
+
+def test_thinking_that_a_vendor_counts_apart_is_output() -> None:
+    """As xAI and Gemini do: 100 + 7 + 300 of thinking."""
+    apart = usage(prompt_tokens=100, total_tokens=407, completion_tokens_details={"reasoning_tokens": 300})
+    assert apart == Usage(input_tokens=100, output_tokens=307)
+    within = usage(prompt_tokens=100, total_tokens=107, completion_tokens_details={"reasoning_tokens": 5})
+    assert within == Usage(input_tokens=100, output_tokens=7)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"cache_creation_input_tokens": 40, "prompt_tokens_details": {"cached_tokens": 30}},
+        {"prompt_tokens_details": {"cached_tokens": 30, "cache_creation_tokens": 40}},
+        {"prompt_tokens_details": {"cached_tokens": 30, "cache_write_tokens": 40}},
+    ],
+)
+def test_what_a_proxy_wrote_to_a_cache_is_counted_as_that(counts: dict[str, object]) -> None:
+    assert usage(prompt_tokens=100, **counts) == Usage(
+        input_tokens=30, output_tokens=7, cache_read_tokens=30, cache_write_tokens=40
+    )
+
+
+def test_cache_writes_that_a_proxy_counts_beside_the_prompt_are_not_lost() -> None:
+    """LiteLLM has counted both ways."""
+    beside = usage(prompt_tokens=31, cache_creation_input_tokens=1_253)
+    assert beside == Usage(input_tokens=31, output_tokens=7, cache_write_tokens=1_253)
+
+
+@pytest.mark.parametrize("place", [{}, {"index": 0}])
+def test_calls_that_cannot_be_told_apart_by_index_or_id_begin_with_a_name(place: dict[str, object]) -> None:
+    """As Gemini gives several calls: each whole, without an index or all with the same."""
+    reply = read(
+        call('{"path": "a"}', name="read_file", **place),
+        call('{"path": "b"}', name="read_file", **place),
+        call("", name="list_files", **place),
+        call('{"path": ', name="write_file", **place),
+        call('"c"}', **place),
+        delta("stop"),
+    )
+    assert [(one.name, one.args) for one in reply.tool_calls] == [
+        ("read_file", {"path": "a"}),
+        ("read_file", {"path": "b"}),
+        ("list_files", {}),
+        ("write_file", {"path": "c"}),
+    ]
+
+
+def test_a_name_that_is_said_again_with_each_piece_begins_no_other_call() -> None:
+    pieces = (call(part, index=0, id="a", name="read_file") for part in ("", '{"path": ', '"x"}'))
+    (one,) = read(*pieces, delta("tool_calls")).tool_calls
+    assert one == ToolCall(id="a", name="read_file", args={"path": "x"})
 
 
 NAMES = ["model", "usage", "choices", "delta", "content", "tool_calls", "function", "arguments", "finish_reason", "id"]
@@ -104,4 +178,4 @@ def test_no_chunk_breaks_the_reading(chunks: list[dict[str, object]]) -> None:
     answer = Answer()
     for chunk in chunks:
         answer.add(chunk)
-    answer.reply("m", at_most=lambda _text: MOST).model_dump_json()
+    answer.reply("m", at_most=lambda: MOST).model_dump_json()

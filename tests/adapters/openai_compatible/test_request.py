@@ -7,7 +7,8 @@ import pytest
 
 from aios.adapters.openai_compatible.model import openai_vendor
 from aios.adapters.openai_compatible.plan_schema import PLAN_SCHEMA
-from aios.adapters.openai_compatible.request import limit_name, to_body
+from aios.adapters.openai_compatible.request import first_terms, to_body
+from aios.adapters.openai_compatible.terms import NEW_NAME, OLD_NAME, Terms
 from aios.naming import PLAN_TASK
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 from aios.projects.plan import _ASK, parse_plan
@@ -15,7 +16,6 @@ from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Provider
 from aios.tasks.attempt_events import ToolCall
 
-HERE = "http://127.0.0.1:8000/v1"
 READ = ToolSpec("read_file", "Read.", {"type": "object", "properties": {}})
 USER = ChatMessage(Role.USER, "Do it.")
 CALLS = (ToolCall(id="a", name="read_file", args={"path": "ü"}), ToolCall(id="b", name="read_file"))
@@ -29,7 +29,7 @@ def test_a_conversation_keeps_its_turns() -> None:
         ChatMessage(Role.TOOL, "content", call_id="a"),
         ChatMessage(Role.TOOL, "", call_id="b"),
     )
-    assert to_body(ChatRequest(said, (READ,), max_output_tokens=99), "m", endpoint=HERE) == {
+    assert to_body(ChatRequest(said, (READ,), max_output_tokens=99), "m", Terms()) == {
         "model": "m",
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -68,7 +68,7 @@ def test_a_conversation_keeps_its_turns() -> None:
     ],
 )
 def test_the_bound_has_the_name_that_the_server_knows(endpoint: str, name: str) -> None:
-    assert limit_name(endpoint) == name
+    assert first_terms(endpoint) == Terms(limit=name)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_an_endpoint_without_a_path_is_completed(stated: str | None, used: str) 
 
 def test_only_a_plan_is_held_to_a_schema() -> None:
     plan = ChatRequest((USER,), labels={"task": PLAN_TASK})
-    assert "response_format" in to_body(plan, "m", endpoint=HERE)
-    assert "response_format" not in to_body(plan, "m", endpoint=HERE, constrain=False)
-    assert "response_format" not in to_body(ChatRequest((USER,), labels={"task": "t"}), "m", endpoint=HERE)
+    assert "response_format" in to_body(plan, "m", Terms())
+    assert "response_format" not in to_body(plan, "m", Terms(schemas=False))
+    assert "response_format" not in to_body(ChatRequest((USER,), labels={"task": "t"}), "m", Terms())
     with_tools = ChatRequest((USER,), (READ,), labels={"task": PLAN_TASK})
-    assert "response_format" not in to_body(with_tools, "m", endpoint=HERE)
+    assert "response_format" not in to_body(with_tools, "m", Terms())
 
 
 def test_the_schema_allows_what_the_planner_is_asked_for_and_its_reader_reads() -> None:
@@ -108,3 +108,38 @@ def test_the_schema_allows_what_the_planner_is_asked_for_and_its_reader_reads() 
 def test_the_schema_refuses_what_no_plan_is(plan: object) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(plan, PLAN_SCHEMA)
+
+
+UNSUPPORTED = (
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+)
+EXTRA = [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]
+NO_NEW_NAME = {"detail": [{"type": "extra_forbidden", "loc": ["body", "max_completion_tokens"]}]}
+WINDOW = "This model's maximum context length is 8192 tokens, max_completion_tokens included."
+
+
+@pytest.mark.parametrize(
+    ("terms", "status", "body", "then"),
+    [
+        (Terms(), 400, {"error": {"message": UNSUPPORTED}}, Terms(limit=NEW_NAME, renamed=True)),
+        (Terms(limit=NEW_NAME), 422, NO_NEW_NAME, Terms(limit=OLD_NAME, renamed=True)),
+        (Terms(limit=NEW_NAME, renamed=True), 422, NO_NEW_NAME, None),
+        (Terms(), 422, {"detail": EXTRA}, Terms(counts=False)),
+        (Terms(counts=False), 422, {"detail": EXTRA}, None),
+        (Terms(), 400, {"error": {"message": WINDOW}}, None),
+        (Terms(), 400, {"error": {"message": "too long", "code": "context_length_exceeded"}}, None),
+        (Terms(), 400, {"error": {"message": "no such tool"}}, None),
+        (Terms(), 401, {"error": {"message": "stream_options"}}, None),
+    ],
+)
+def test_what_a_server_refuses_is_left_out_once(terms: Terms, status: int, body: object, then: Terms | None) -> None:
+    assert terms.milder(status, body, constrained=False) == then
+
+
+def test_a_plan_without_its_schema_is_milder_unless_it_is_too_long() -> None:
+    assert Terms().milder(400, {"error": {"message": "response_format"}}, constrained=True) == Terms(schemas=False)
+    assert Terms().milder(400, {"error": {"message": WINDOW}}, constrained=True) is None
+
+
+def test_a_server_that_counts_no_tokens_is_not_asked_for_them() -> None:
+    assert "stream_options" not in to_body(ChatRequest((USER,)), "m", Terms(counts=False))

@@ -109,7 +109,16 @@ async def _worker(place: Place, member: str) -> None:
         await replica.run(stop, ready)
 
     worker_id, never = f"{place.slot}-{os.getpid()}", asyncio.Event()
-    await follow_published(objects, agent, run, worker_id=worker_id, stop=never, ready=lambda: None)
+    await follow_published(
+        objects,
+        agent,
+        run,
+        journal=ports.journal,
+        sessions=ports.sessions,
+        worker_id=worker_id,
+        stop=never,
+        ready=lambda: None,
+    )
 
 
 def _begin(place: Place) -> None:

@@ -12,6 +12,7 @@ from aios.adapters.model_api.client import hush, longest_reply, open_http
 from aios.adapters.model_api.counting import at_most
 from aios.adapters.model_api.failures import lost
 from aios.adapters.model_api.late_client import LateClient
+from aios.adapters.model_api.usable import usable
 from aios.adapters.model_api.vendor import Vendor, vendor
 from aios.errors import MissingExtraError
 from aios.ports.chat_model import ChatRequest
@@ -45,7 +46,8 @@ class AnthropicModel:
             answer = await self._stream(call, request)
             if not answer.ended:
                 raise lost(self._vendor, "the stream ended before the answer did")
-            return answer.reply(self._vendor.asked, at_most=lambda text: at_most(request, text))
+        reply = answer.reply(self._vendor.asked, at_most=lambda: at_most(request))
+        return usable(self._vendor, request, reply, declined=answer.declined, cut=answer.cut)
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """Input tokens of `request` as the provider counts them; free of charge. Raises ModelCallError."""
@@ -81,12 +83,17 @@ class AnthropicModel:
             options={"headers": sent_headers(client, call.key, call.headers(request.key))},
         )
         answer = Answer()
-        async with stream:
-            call.expect_events(stream.response.headers.get("content-type", ""))
-            async for event in stream:
-                call.begun = True
-                if isinstance(event, Mapping):
-                    answer.add(event)
+        try:
+            async with stream:
+                call.expect_events(stream.response.headers.get("content-type", ""))
+                async for event in stream:
+                    call.begun = True
+                    if isinstance(event, Mapping):
+                        answer.add(event)
+        except Exception:
+            # An answer that is whole stands, whatever becomes of the connection: asking again would be paid again.
+            if not answer.ended:
+                raise
         return answer
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from aios.adapters.model_api.arguments import read_arguments
 from aios.adapters.model_api.text import valid_text
+from aios.adapters.model_api.usable import WINDOW_FULL, cut_remark
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 
 Event = Mapping[str, Any]
-AT_LIMIT = frozenset({"max_tokens", "model_context_window_exceeded"})
+AT_LIMIT = frozenset({"max_tokens", WINDOW_FULL})
 DECLINED = "refusal"
 
 
@@ -39,6 +40,7 @@ class Answer:
         self._counts: dict[str, Any] = {}
         self._counted_to_the_end = False
         self._model = self._stop = ""
+        self._details: Event = {}
 
     def add(self, event: Event) -> None:
         """Take the next event. Kinds that are not known are passed over, as the API asks of its clients."""
@@ -52,7 +54,9 @@ class Answer:
             case "content_block_delta":
                 self._extend(_index(event), _object(event, "delta"))
             case "message_delta":
-                self._stop = str(_object(event, "delta").get("stop_reason") or self._stop)
+                delta = _object(event, "delta")
+                self._stop = str(delta.get("stop_reason") or self._stop)
+                self._details = _object(delta, "stop_details") or self._details
                 self._count(event)
                 self._counted_to_the_end |= isinstance(_object(event, "usage").get("output_tokens"), int)
             case "message_stop":
@@ -63,30 +67,33 @@ class Answer:
         """Whether the server said how many tokens were used; its first count of the output is not the last."""
         return self._counted_to_the_end and isinstance(self._counts.get("input_tokens"), int)
 
-    def reply(self, model: str, *, at_most: Callable[[str], Usage]) -> Reply:
-        """The whole; `at_most` bounds the usage of what was written, for a server that does not state it.
+    @property
+    def declined(self) -> str:
+        """Why the model gave no answer, "" when it did. What stands before that is to be thrown away, says the API."""
+        if self._stop != DECLINED:
+            return ""
+        said = [self._details.get(name) for name in ("category", "explanation")]
+        return valid_text(": ".join([DECLINED, *(str(word) for word in said if word)]))
+
+    @property
+    def cut(self) -> str:
+        """The limit at which the answer ended, "" when it ended by itself."""
+        return self._stop if self._stop in AT_LIMIT else ""
+
+    def reply(self, model: str, *, at_most: Callable[[], Usage]) -> Reply:
+        """The whole; `at_most` bounds the usage, for a server that does not state it.
 
         An answer that ended at its limit says so in its text, and a tool call that was cut off there has arguments
-        that every tool refuses; a refusal to answer says so and calls nothing.
+        that every tool refuses.
         """
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
         text = "".join(block.text for block in blocks if block.kind == "text")
-        calls = tuple(self._call(block, last=block is blocks[-1]) for block in blocks if block.kind == "tool_use")
-        if self._stop == DECLINED:
-            calls = ()
         return Reply(
-            text=valid_text(f"{text}\n\n{self._remark()}".strip() if self._remark() else text),
-            tool_calls=calls,
-            usage=self._usage() if self.counted else at_most("".join(b.name + b.text for b in blocks)),
+            text=valid_text(f"{text}\n\n{cut_remark(self.cut)}".strip() if self.cut else text),
+            tool_calls=tuple(self._call(b, last=b is blocks[-1]) for b in blocks if b.kind == "tool_use"),
+            usage=self._usage() if self.counted else at_most(),
             model=valid_text(self._model) or model,
         )
-
-    def _remark(self) -> str:
-        if self._stop == DECLINED:
-            return "[The model declined to answer (stop reason: refusal).]"
-        if self._stop in AT_LIMIT:
-            return f"[The answer was cut off here (stop reason: {self._stop}): spec.maxOutputTokens bounds it.]"
-        return ""
 
     def _start(self, index: int, block: Event) -> None:
         started = _Block(str(block.get("type")), str(block.get("id") or ""), str(block.get("name") or ""))

@@ -6,6 +6,7 @@ from typing import Any
 
 from aios.adapters.llama_cpp.constraint import ARGS, DONE, TOOL
 from aios.errors import ModelCallError
+from aios.models.unusable import UnusableAnswerError
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 
 Event = Mapping[str, Any]
@@ -23,9 +24,9 @@ def to_reply(events: Sequence[Event], *, model: str, tools: bool) -> Reply:
     text, cut = _text(events), "length" in _ends(events)
     usage = _usage(events)
     if cut and tools:
-        raise ModelCallError(
+        raise UnusableAnswerError(
             f"{model} was cut off at {usage.output_tokens} tokens within a tool call: raise spec.maxOutputTokens",
-            transient=False,
+            usage=usage,
         )
     said: dict[str, Any] = json.loads(text) if tools else {DONE: text}
     calls = (ToolCall(id="", name=said[TOOL], args=said[ARGS]),) if TOOL in said else ()

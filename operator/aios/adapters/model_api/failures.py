@@ -19,8 +19,10 @@ STOPPED_WAITING = frozenset({408, 504, 524})
 """Request timeout, gateway timeout, and Cloudflare's "a timeout occurred"."""
 PASSING = frozenset({408, 425, 429})
 LASTING = frozenset({501, 505})
-EXHAUSTED = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+EXHAUSTED = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 """Codes of a 429 that no waiting mends."""
+TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+"""Codes of a request that does not fit in the model's window."""
 STATUS_OF = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -28,6 +30,7 @@ STATUS_OF = {
     "permission_error": 403,
     "not_found_error": 404,
     "request_too_large": 413,
+    "context_length_exceeded": 400,
     "exceed_context_size_error": 400,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
@@ -54,7 +57,7 @@ def refused(vendor: Vendor, status: int, body: object, headers: Mapping[str, str
 def broke_off(vendor: Vendor, body: object, *, begun: bool) -> ModelCallError:
     """The stream carried an error. `begun`: after some of the answer."""
     code = error_code(body)
-    status = STATUS_OF.get(code, 500)
+    status = STATUS_OF.get(code) or _stated_status(body) or 500
     when = "in the middle of its answer" if begun else "instead of an answer"
     return ModelCallError(
         f"{vendor} reported {code or 'an error'} {when}: {spoken(body) or 'without a word'}."
@@ -159,6 +162,14 @@ def error_code(body: object) -> str:
         return ""
     words = [word for word in (inner.get("code"), inner.get("type")) if isinstance(word, str)]
     return next((word for word in words if word in STATUS_OF or word in EXHAUSTED), words[0] if words else "")
+
+
+def _stated_status(body: object) -> int:
+    """The status that the body of an error states as its code: a number (vLLM, OpenRouter) or digits (LiteLLM); 0: it
+    states none."""
+    inner = body.get("error", body) if isinstance(body, Mapping) else None
+    stated = str(inner.get("code")) if isinstance(inner, Mapping) else ""
+    return int(stated) if stated in {str(status) for status in range(400, 600)} else 0
 
 
 def _passes(status: int, code: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from aios.adapters.model_api import embedding
 from aios.adapters.ollama.connection import ApiKey, connected
-from aios.adapters.ollama.failures import told
+from aios.adapters.ollama.failures import MissingModelError, told
 from aios.adapters.ollama.pulling import is_there, pull
 from aios.errors import ModelCallError
 from aios.ports.embedder import Vector
@@ -53,9 +53,13 @@ class OllamaEmbedder:
             if not await is_there(spec, key):
                 await pull(spec, key)
             self._there = True
-        async with connected(spec, key, silence=SILENCE_SECONDS) as connection:
-            with told(spec, connection, "embedding"):
-                vectors = (await connection.client.embed(spec.model or "", list(texts))).embeddings
+        try:
+            async with connected(spec, key, silence=SILENCE_SECONDS) as connection:
+                with told(spec, connection, "embedding"):
+                    vectors = (await connection.client.embed(spec.model or "", list(texts))).embeddings
+        except MissingModelError:
+            self._there = False  # somebody has removed it: the next search pulls it again
+            raise
         if len(vectors) != len(texts):
             raise ModelCallError(f"Ollama gave {len(vectors)} vectors for {len(texts)} texts", transient=False)
         return vectors

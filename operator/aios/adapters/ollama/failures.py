@@ -16,7 +16,18 @@ from aios.spec.vocabulary import shortened
 MID_STREAM = -1
 """The library's status for an error that came within a stream."""
 PASSING = {408, 425, 429}
+TOO_LONG = (
+    "exceeds the available context size",
+    "exceed_context_size",
+    "longer than the context length",
+    "context length",
+)
+"""What Ollama's versions say of a prompt that does not fit, with a 400 or a 500."""
 DENIED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+
+class MissingModelError(ModelCallError):
+    """The daemon does not have the model."""
 
 
 @contextmanager
@@ -55,17 +66,26 @@ def absent(spec: ModelSpec) -> ModelCallError:
 
 
 def _refusal(where: str, message: str, status: int, retry_after: float | None) -> ModelCallError:
-    if status == MID_STREAM:
-        return ModelCallError(f"{where} failed while answering: {message}", transient=True, maybe_charged=True)
+    within = status == MID_STREAM
+    said = f"{where} {'failed while answering' if within else f'answered {status}'}: {shortened(message, LONGEST)}"
+    if any(words in message for words in TOO_LONG):
+        return ModelCallError(
+            f"{said}. Raise spec.contextWindow (as far as the model was made for and memory allows) or give the task "
+            "less to read",
+            transient=False,
+            maybe_charged=within,
+        )
     if status in DENIED:
         return ModelCallError(
             f"{where} wants another API key ({status}): set spec.credentialsSecretRef of the Model", transient=False
         )
+    if status == HTTPStatus.NOT_FOUND:
+        return MissingModelError(said, transient=True)
     return ModelCallError(
-        f"{where} answered {status}: {shortened(message, LONGEST)}",
-        transient=status in PASSING or status >= 500,
+        said,
+        transient=within or status in PASSING or status >= 500,
         retry_after=retry_after,
-        maybe_charged=status in STOPPED_WAITING,
+        maybe_charged=within or status in STOPPED_WAITING,
     )
 
 

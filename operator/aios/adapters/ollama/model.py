@@ -6,10 +6,10 @@ from typing import Any
 
 from aios.adapters.model_api.counting import at_most
 from aios.adapters.ollama.connection import ApiKey, connected
-from aios.adapters.ollama.failures import told
+from aios.adapters.ollama.failures import MissingModelError, told
 from aios.adapters.ollama.pulling import is_there, pull
-from aios.adapters.ollama.reply import assemble, check_whole_prompt
-from aios.adapters.ollama.request import size, to_chat, window
+from aios.adapters.ollama.reply import Answer, assemble, check_end, check_whole_prompt
+from aios.adapters.ollama.request import size, to_body, window
 from aios.errors import MissingExtraError, ModelCallError
 from aios.naming import digest
 from aios.ports.chat_model import ChatRequest
@@ -29,10 +29,10 @@ class OllamaModel:
     async def chat(self, request: ChatRequest) -> Reply:
         """See ChatModel. The bound on a call does not count the time of a pull, which has its own."""
         key = await self._api_key()
-        arguments = to_chat(request, self._spec)
+        body = to_body(request, self._spec)
         try:
             await self._get(key)
-            return await self._ask(request, arguments, key)
+            return await self._ask(request, body, key)
         except MissingExtraError as error:
             raise ModelCallError(f"model {self._name}: {error}", transient=False) from error
 
@@ -45,34 +45,41 @@ class OllamaModel:
                 await pull(self._spec, key)
             self._there = True
 
-    async def _ask(self, request: ChatRequest, arguments: dict[str, Any], key: str) -> Reply:
+    async def _ask(self, request: ChatRequest, body: dict[str, Any], key: str) -> Reply:
         limit = seconds(self._spec.call_timeout)
         try:
             async with asyncio.timeout(limit):
-                reply = await self._send(request, arguments, key)
+                answer = await self._send(request, body, key)
         except TimeoutError as error:
             raise ModelCallError(
                 f"Ollama did not answer within {limit:g} s (spec.callTimeout of model {self._name})",
                 transient=True,
                 maybe_charged=True,
             ) from error
-        check_whole_prompt(reply, size=size(request), window=window(self._spec))
-        return self._counted(reply, request)
+        except MissingModelError:
+            self._there = False  # somebody has removed it: the next try pulls it again
+            raise
+        reply = self._counted(answer.reply, request)
+        check_whole_prompt(reply, read=answer.reply.usage.input_tokens, size=size(request), window=window(self._spec))
+        return check_end(reply, cut=answer.cut, tools=bool(request.tools))
 
     def _counted(self, reply: Reply, request: ChatRequest) -> Reply:
         """Where tokens cost money none may be left out, as older versions do with what their cache held."""
         usage = reply.usage
         if self._spec.prices is None or (usage.input_tokens and usage.output_tokens):
             return reply
-        most = at_most(request, reply.text + "".join(call.model_dump_json() for call in reply.tool_calls))
+        most = at_most(request)
         counts = {"input_tokens": usage.input_tokens or most.input_tokens}
         counts["output_tokens"] = usage.output_tokens or most.output_tokens
         return reply.model_copy(update={"usage": usage.model_copy(update=counts)})
 
-    async def _send(self, request: ChatRequest, arguments: dict[str, Any], key: str) -> Reply:
-        call_key = digest(request.key)
-        async with connected(self._spec, key, call_key=call_key) as connection:
+    async def _send(self, request: ChatRequest, body: dict[str, Any], key: str) -> Answer:
+        from ollama import ChatResponse
+
+        async with connected(self._spec, key, call_key=digest(request.key)) as connection:
             with told(self._spec, connection, "a call"):
-                parts: Any = await connection.client.chat(**arguments)
+                # By path: the library's `chat` knows neither `truncate` nor `shift`, and leaves out of the tools'
+                # schemas what it does not know.
+                parts: Any = await connection.client._request(ChatResponse, "POST", "/api/chat", json=body, stream=True)
                 async with aclosing(parts) as stream:
-                    return await assemble(stream, model=self._spec.model or "", tools=bool(request.tools))
+                    return await assemble(stream, model=self._spec.model or "")

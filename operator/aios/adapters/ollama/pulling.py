@@ -29,6 +29,8 @@ SILENCE_SECONDS = 300.0
 TELL_EVERY = 5.0
 UNKNOWN = ("file does not exist", "not found", "invalid model name")
 """What Ollama says of names its library does not have."""
+OUTDATED = "requires a newer version"
+"""What the library says to a daemon that cannot run the model."""
 
 
 async def is_there(spec: ModelSpec, api_key: str) -> bool:
@@ -77,8 +79,11 @@ async def pull(spec: ModelSpec, api_key: str, *, seconds: float = PULL_SECONDS) 
 
 def _failed(model: str, error: ModelCallError) -> ModelCallError:
     """A pull's failure is never charged, and final where the library has no such model."""
-    final = any(words in str(error) for words in UNKNOWN)
-    advice = f"; is spec.model right? `ollama pull {model}` says the same" if final else ""
+    unknown, outdated = any(words in str(error) for words in UNKNOWN), OUTDATED in str(error)
+    advice = f"; is spec.model right? `ollama pull {model}` says the same" if unknown else ""
+    if outdated:
+        advice = "; upgrade Ollama there"
+    final = unknown or outdated
     return ModelCallError(f"cannot pull {model}: {error}{advice}", transient=error.transient and not final)
 
 

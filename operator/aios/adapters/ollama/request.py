@@ -1,7 +1,9 @@
-"""ChatRequest -> the arguments of Ollama's chat. Pure. Refuses what certainly does not fit in the context window.
+"""ChatRequest -> the body of Ollama's `POST /api/chat`. Pure. Refuses what certainly does not fit in the window.
 
-Ollama loads a model with a window of 4096 tokens unless told otherwise, whatever the model was made for, and cuts a
-longer prompt at its front without a word: system prompt, tools and task go first. So the window is always stated.
+Ollama loads a model with a window of 4096 tokens (more on large GPUs) unless told otherwise, whatever the model was
+made for, and cuts a longer prompt at its front without a word: system prompt, tools and task go first. An answer that
+reaches the window's end goes on over what it pushes out. So the window is always stated, and both are forbidden;
+daemons of before October 2025 do not know that (reply.py looks for what they cut).
 """
 
 import json
@@ -24,20 +26,22 @@ def window(spec: ModelSpec) -> int:
     return spec.context_window or WINDOW
 
 
-def to_chat(request: ChatRequest, spec: ModelSpec) -> dict[str, Any]:
-    """Keyword arguments of `AsyncClient.chat`. Raises ModelCallError when the request cannot fit."""
+def to_body(request: ChatRequest, spec: ModelSpec) -> dict[str, Any]:
+    """What is sent, streamed. Raises ModelCallError when the request cannot fit."""
     _check_size(request, spec)
     names = {call.id: call.name for message in request.messages for call in message.tool_calls}
-    arguments: dict[str, Any] = {
+    body: dict[str, Any] = {
         "model": spec.model or "",
         "messages": [_message(message, names) for message in request.messages],
         "tools": [_tool(tool) for tool in request.tools],
         "options": {"num_ctx": window(spec), "num_predict": request.max_output_tokens},
         "stream": True,
+        "truncate": False,
+        "shift": False,
     }
     if spec.keep_alive is not None:
-        arguments["keep_alive"] = seconds(spec.keep_alive)
-    return arguments
+        body["keep_alive"] = seconds(spec.keep_alive)
+    return body
 
 
 def size(request: ChatRequest) -> int:

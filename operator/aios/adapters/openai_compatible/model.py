@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from aios.adapters.model_api.call import ApiKey, Call, one_call
 from aios.adapters.model_api.client import hush, longest_reply, open_http
 from aios.adapters.model_api.counting import at_most
-from aios.adapters.model_api.failures import lost
+from aios.adapters.model_api.failures import broke_off, lost
 from aios.adapters.model_api.late_client import LateClient
+from aios.adapters.model_api.usable import usable
 from aios.adapters.model_api.vendor import Vendor, vendor
 from aios.adapters.openai_compatible.reply import Answer
-from aios.adapters.openai_compatible.request import to_body, wants_plan
+from aios.adapters.openai_compatible.request import first_terms, to_body, wants_plan
 from aios.errors import MissingExtraError, ModelCallError
 from aios.ports.chat_model import ChatRequest
 from aios.spec.model import ModelSpec
@@ -28,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 ENDPOINT = "https://api.openai.com/v1"
 VARIABLE = "OPENAI_API_KEY"
-REFUSES_FORM = frozenset({400, 422})
 
 
 class OpenAICompatibleModel:
@@ -46,7 +46,7 @@ class OpenAICompatibleModel:
         self._vendor = openai_vendor(name, spec)
         longest = seconds(spec.call_timeout)
         self._client = LateClient(lambda: open_client(self._vendor, spec, longest if idle is None else idle))
-        self._takes_schemas = True
+        self._terms = first_terms(self._vendor.endpoint)
         self._told = False
 
     async def chat(self, request: ChatRequest) -> Reply:
@@ -54,9 +54,10 @@ class OpenAICompatibleModel:
         async with one_call(self._vendor, self._api_key, seconds=seconds(self._spec.call_timeout)) as call:
             answer = await self._stream(call, request)
             if not answer.ended:
-                raise lost(self._vendor, "the stream ended before the answer did")
-            self._tell_if_uncounted(answer)
-            return answer.reply(self._vendor.asked, at_most=lambda text: at_most(request, text))
+                raise lost(self._vendor, answer.broken or "the stream ended before the answer did")
+        self._tell_if_uncounted(answer)
+        reply = answer.reply(self._vendor.asked, at_most=lambda: at_most(request))
+        return usable(self._vendor, request, reply, declined=answer.declined, cut=answer.cut)
 
     async def close(self) -> None:
         """End the connections."""
@@ -64,39 +65,53 @@ class OpenAICompatibleModel:
 
     async def _stream(self, call: Call, request: ChatRequest) -> Answer:
         answer = Answer()
-        async with await self._ask(call, request) as stream:
-            call.expect_events(stream.response.headers.get("content-type", ""))
-            async for chunk in stream:
-                call.begun = True
-                if isinstance(chunk, Mapping):
-                    answer.add(chunk)
+        stream = await self._ask(call, request)
+        try:
+            async with stream:
+                call.expect_events(stream.response.headers.get("content-type", ""))
+                async for chunk in stream:
+                    self._take(chunk, answer, call)
+        except Exception:
+            # An answer that is whole stands, whatever becomes of the connection: asking again would be paid again.
+            if not answer.ended:
+                raise
         return answer
+
+    def _take(self, chunk: object, answer: Answer, call: Call) -> None:
+        if not isinstance(chunk, Mapping):
+            return
+        if chunk.get("object") == "error":  # older servers; the library knows the newer form, a field `error`
+            raise broke_off(self._vendor, chunk, begun=call.begun)
+        call.begun = True
+        answer.add(chunk)
 
     async def _ask(self, call: Call, request: ChatRequest) -> "AsyncStream[object]":
         client = await self._client.get()
         from openai import APIStatusError, AsyncStream
 
-        constrain = self._takes_schemas and wants_plan(request)
+        terms = self._terms
         try:
             # By path instead of `chat.completions.create`: the library's types of chunks are built without validation,
             # so they promise what another server's chunks may not hold. Plain objects promise nothing.
             return await client.post(
                 "/chat/completions",
-                body=to_body(request, self._vendor.asked, endpoint=self._vendor.endpoint, constrain=constrain),
+                body=to_body(request, self._vendor.asked, terms),
                 cast_to=object,
                 stream=True,
                 stream_cls=AsyncStream[object],
                 options={"headers": sent_headers(call.key, call.headers(request.key))},
             )
         except APIStatusError as error:
-            if constrain and error.status_code in REFUSES_FORM:
-                self._takes_schemas = False
-                raise ModelCallError(
-                    f"{self._vendor} refused a plan's JSON schema or the request ({error.status_code}): the next try "
-                    "goes without",
-                    transient=True,
-                ) from error
-            raise
+            constrained = terms.schemas and wants_plan(request)
+            milder = terms.milder(error.status_code, error.body, constrained=constrained)
+            if milder is None:
+                raise
+            self._terms = milder
+            raise ModelCallError(
+                f"{self._vendor} refused the request or a part of it that it need not have ({error.status_code}): the "
+                "next try goes without",
+                transient=True,
+            ) from error
 
     def _tell_if_uncounted(self, answer: Answer) -> None:
         if not answer.counted and not self._told:

@@ -3,19 +3,26 @@
 Chunks are read as plain JSON objects and never trusted to be whole: servers differ in what they leave out.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aios.adapters.model_api.arguments import read_arguments
 from aios.adapters.model_api.text import valid_text
+from aios.adapters.model_api.usable import cut_remark
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 
 Chunk = Mapping[str, Any]
-AT_LIMIT = "length"
+AT_LIMIT = frozenset({"length", "max_tokens", "model_length"})
+"""The last is Mistral's, for a window that is full."""
+BROKEN = frozenset({"abort", "error", "insufficient_system_resource"})
+"""The server gave up: vLLM's word, that of OpenRouter and others, DeepSeek's."""
 FILTERED = "content_filter"
 COUNTED = ("prompt_tokens", "completion_tokens")
 """Both, or the call would cost less than it did."""
+CACHE_WRITES = ("cache_creation_input_tokens", "cache_creation_tokens", "cache_write_tokens")
+"""Names of LiteLLM (two) and OpenRouter, beside the counts or among the prompt's details."""
 
 
 @dataclass
@@ -24,6 +31,20 @@ class _Call:
     name: str = ""
     pieces: list[str] = field(default_factory=list)
     whole: Mapping[str, object] | None = None
+
+    @property
+    def arguments(self) -> str | Mapping[str, object]:
+        return "".join(self.pieces) if self.whole is None else self.whole
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing can follow: its arguments are a JSON object."""
+        if self.whole is not None:
+            return True
+        try:
+            return isinstance(json.loads("".join(self.pieces)), dict)
+        except ValueError:
+            return False
 
 
 class Answer:
@@ -40,7 +61,24 @@ class Answer:
     @property
     def ended(self) -> bool:
         """Whether the server said why the answer ends; without that it is cut off."""
-        return bool(self._finish)
+        return bool(self._finish) and not self.broken
+
+    @property
+    def broken(self) -> str:
+        """What the server says of an answer that it gave up, "" when it did not."""
+        return f"the server gave it up (finish reason: {self._finish})" if self._finish in BROKEN else ""
+
+    @property
+    def declined(self) -> str:
+        """Why there is no answer, "" when there is one."""
+        if self._refusal:
+            return valid_text("".join(self._refusal))
+        return "the provider's filter withheld the answer (content_filter)" if self._finish == FILTERED else ""
+
+    @property
+    def cut(self) -> str:
+        """The limit at which the answer ended, "" when it ended by itself."""
+        return self._finish if self._finish in AT_LIMIT else ""
 
     @property
     def counted(self) -> bool:
@@ -59,48 +97,28 @@ class Answer:
             if isinstance(delta, Mapping):
                 self._take(delta)
 
-    def reply(self, model: str, *, at_most: Callable[[str], Usage]) -> Reply:
-        """The whole; `at_most` bounds the usage of what was written, for a server that states none.
+    def reply(self, model: str, *, at_most: Callable[[], Usage]) -> Reply:
+        """The whole; `at_most` bounds the usage, for a server that states none.
 
         An answer that ended at its limit says so in its text, and a tool call that was cut off there has arguments
-        that every tool refuses; an answer that was withheld says so and calls nothing.
+        that every tool refuses.
         """
         last = len(self._calls) - 1
         calls = tuple(
             ToolCall(
                 id=call.id,
                 name=valid_text(call.name),
-                args=read_arguments(
-                    "".join(call.pieces) if call.whole is None else call.whole,
-                    cut=index == last and self._finish == AT_LIMIT,
-                ),
+                args=read_arguments(call.arguments, cut=index == last and bool(self.cut)),
             )
             for index, call in enumerate(self._calls)
         )
-        remark, text = self._remark(), "".join(self._texts)
+        text = "".join(self._texts)
         return Reply(
-            text=valid_text(f"{text}\n\n{remark}".strip() if remark else text),
-            tool_calls=() if self._withheld else calls,
-            usage=_usage(self._usage) if self._usage is not None else at_most(text + self._written),
+            text=valid_text(f"{text}\n\n{cut_remark(self.cut)}".strip() if self.cut else text),
+            tool_calls=calls,
+            usage=_usage(self._usage) if self._usage is not None else at_most(),
             model=valid_text(self._model) or model,
         )
-
-    @property
-    def _written(self) -> str:
-        return "".join(call.name + "".join(call.pieces) for call in self._calls)
-
-    @property
-    def _withheld(self) -> bool:
-        return self._finish == FILTERED or bool(self._refusal)
-
-    def _remark(self) -> str:
-        if self._refusal:
-            return f"[The model declined to answer: {''.join(self._refusal)}]"
-        if self._finish == FILTERED:
-            return "[The answer was withheld by the provider's filter (finish reason: content_filter).]"
-        if self._finish == AT_LIMIT:
-            return "[The answer was cut off here (finish reason: length): spec.maxOutputTokens bounds it.]"
-        return ""
 
     def _take(self, delta: Chunk) -> None:
         for name, pieces in (("content", self._texts), ("refusal", self._refusal)):
@@ -110,22 +128,27 @@ class Answer:
             self._extend(call)
 
     def _extend(self, piece: Chunk) -> None:
-        call = self._call_of(piece)
         function = piece.get("function")
-        if not isinstance(function, Mapping):
-            return
-        call.name = call.name or str(function.get("name") or "")
+        function = function if isinstance(function, Mapping) else {}
+        name = str(function.get("name") or "")
+        call = self._call_of(piece, name)
+        call.name = call.name or name
         arguments = function.get("arguments")
         if isinstance(arguments, str):
             call.pieces.append(arguments)
         elif isinstance(arguments, Mapping):
             call.whole = arguments
 
-    def _call_of(self, piece: Chunk) -> _Call:
-        """By its index; where a server states none, an id that is new begins the next call."""
+    def _call_of(self, piece: Chunk, name: str) -> _Call:
+        """By its index. Some servers state none, or the same for every call: then an id that is new begins the next
+        one, and so does a name after a call that is complete or of another name."""
         identity, index = str(piece.get("id") or ""), piece.get("index")
         known = self._by_index.get(index) if isinstance(index, int) else (self._calls[-1] if self._calls else None)
-        if known is None or (not isinstance(index, int) and identity not in {"", known.id}):
+        if (
+            known is None
+            or (not isinstance(index, int) and identity not in {"", known.id})
+            or (name and known.name and (name != known.name or known.complete))
+        ):
             known = _Call(identity)
             self._calls.append(known)
             if isinstance(index, int):
@@ -135,12 +158,19 @@ class Answer:
 
 
 def _usage(counts: Chunk) -> Usage:
-    """`prompt_tokens` include those that a cache served; ours do not."""
+    """`prompt_tokens` include what a cache served and mostly what it took; ours do not. Some vendors leave thinking out
+    of `completion_tokens` (xAI, Gemini); all charge it as output, and `total_tokens` hold it."""
     details = counts.get("prompt_tokens_details")
-    prompt = _count(counts, "prompt_tokens")
-    cached = min(prompt, _count(details, "cached_tokens")) if isinstance(details, Mapping) else 0
+    cache: Chunk = {**counts, **details} if isinstance(details, Mapping) else counts
+    prompt, total = _count(counts, "prompt_tokens"), _count(counts, "total_tokens")
+    read = min(prompt, _count(cache, "cached_tokens"))
+    written = max(_count(cache, name) for name in CACHE_WRITES)
+    rest = prompt - read
     return Usage(
-        input_tokens=prompt - cached, output_tokens=_count(counts, "completion_tokens"), cache_read_tokens=cached
+        input_tokens=rest - written if written <= rest else rest,
+        output_tokens=max(_count(counts, "completion_tokens"), total - prompt),
+        cache_read_tokens=read,
+        cache_write_tokens=written,
     )
 
 

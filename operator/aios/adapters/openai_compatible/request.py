@@ -1,8 +1,7 @@
 """Our request -> the body of `POST /chat/completions`. Pure.
 
-Servers differ in what they know of this API, so only what all of them know is sent: `max_tokens` instead of the newer
-`max_completion_tokens` but to OpenAI itself, whose reasoning models refuse the old name; texts that are empty strings
-and never null; no mark or option that only one vendor has.
+Servers differ in what they know of this API, so only what all of them know is sent, and what some refuse is left out
+once they have (terms.py): texts are empty strings and never null; no mark or option that only one vendor has.
 """
 
 import json
@@ -10,30 +9,32 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from aios.adapters.openai_compatible.plan_schema import PLAN_SCHEMA
+from aios.adapters.openai_compatible.terms import NEW_NAME, OLD_NAME, Terms
 from aios.naming import PLAN_TASK
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 
 OPENAI = ("openai.com", "openai.azure.com")
 
 
-def to_body(request: ChatRequest, model: str, *, endpoint: str, constrain: bool = True) -> dict[str, object]:
-    """What is sent, streamed, with a count of tokens at the end. `constrain`: hold a plan to its JSON schema."""
+def to_body(request: ChatRequest, model: str, terms: Terms) -> dict[str, object]:
+    """What is sent, streamed."""
     return {
         "model": model,
         "stream": True,
-        "stream_options": {"include_usage": True},
-        limit_name(endpoint): request.max_output_tokens,
+        **({"stream_options": {"include_usage": True}} if terms.counts else {}),
+        terms.limit: request.max_output_tokens,
         "messages": [_message(message) for message in request.messages],
         **_tools(request.tools),
-        **(_plan_format() if constrain and wants_plan(request) else {}),
+        **(_plan_format() if terms.schemas and wants_plan(request) else {}),
     }
 
 
-def limit_name(endpoint: str) -> str:
-    """What the bound of the answer is called there."""
+def first_terms(endpoint: str) -> Terms:
+    """What is tried first. OpenAI's own reasoning models refuse the old name of the bound, other servers may not know
+    the new one."""
     host = (urlsplit(endpoint).hostname or "").rstrip(".")
     vendors_own = any(host == domain or host.endswith(f".{domain}") for domain in OPENAI)
-    return "max_completion_tokens" if vendors_own else "max_tokens"
+    return Terms(limit=NEW_NAME if vendors_own else OLD_NAME)
 
 
 def wants_plan(request: ChatRequest) -> bool:

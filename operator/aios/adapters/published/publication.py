@@ -19,6 +19,8 @@ class Publication(Part):
 
     replicas: int
     config: WorkerConfig
+    journal: str = ""
+    """The identity of the journal that the engine drives projects by; empty: one of an earlier version wrote this."""
 
 
 async def publish(objects: ObjectStore, publication: Publication) -> None:
