@@ -251,6 +251,14 @@ def test_no_call_costs_more_than_its_worst_case(request: ChatRequest) -> None:
     assert worst_case(request, ModelSpec(provider=Provider.SCRIPTED)) == 0
 
 
+def test_what_is_given_back_of_a_models_thoughts_counts_and_its_absence_changes_no_question() -> None:
+    said = ChatMessage(Role.ASSISTANT, "", (ToolCall(id="a", name="list_files"),))
+    plain = ChatRequest((*ASK.messages, said))
+    thoughtful = ChatRequest((*ASK.messages, replace(said, thinking={"thinking": "x" * 1_000})))
+    assert worst_case(thoughtful, CLOUD) >= worst_case(plain, CLOUD) + Decimal("0.003")
+    assert "thinking" not in str(spelled(plain)), "or every attempt that an earlier version recorded would diverge"
+
+
 def test_key_and_labels_are_no_part_of_the_question() -> None:
     assert spelled(ASK) == spelled(replace(ASK, key="k", labels={"turn": "1"}))
 

@@ -24,7 +24,7 @@ def messages(events: Sequence[AnyAttemptEvent], step: int) -> tuple[ChatMessage,
     said = replies(events)
     for earlier in range(step):
         reply = said[earlier]
-        spoken.append(ChatMessage(Role.ASSISTANT, reply.text, reply.tool_calls))
+        spoken.append(ChatMessage(Role.ASSISTANT, reply.text, reply.tool_calls, thinking=reply.thinking))
         for call in reply.tool_calls:
             done = answers[earlier, call.id]
             text = f"failed: {done.text}" if done.failed else done.text

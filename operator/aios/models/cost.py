@@ -51,6 +51,7 @@ def spelled(request: ChatRequest) -> dict[str, object]:
                 "text": message.text,
                 "calls": [call.model_dump(mode="json") for call in message.tool_calls],
                 "answers": message.call_id,
+                **({"thinking": dict(message.thinking)} if message.thinking else {}),
             }
             for message in request.messages
         ],

@@ -19,12 +19,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One turn. `tool_calls` only from the assistant; `call_id` only on a tool's answer."""
+    """One turn. `tool_calls` and what its reply held of `thinking` only from the assistant; `call_id` only on a tool's
+    answer."""
 
     role: Role
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
     call_id: str = ""
+    thinking: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

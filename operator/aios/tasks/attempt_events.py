@@ -76,6 +76,9 @@ class Reply(Part):
     usage: Usage = Field(default_factory=Usage)
     model: str = ""
     """What the provider says answered."""
+    thinking: dict[str, object] = Field(default_factory=dict)
+    """What the model wrote for itself before it called tools, as its provider wants it back with the conversation. For
+    the adapter that made it alone; empty where nothing is to be sent back."""
 
 
 class CallStarted(Part):

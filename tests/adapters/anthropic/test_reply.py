@@ -130,3 +130,33 @@ def test_no_event_breaks_the_reading(events: list[tuple[str, dict[str, object]]]
     for kind, event in events:
         answer.add({"type": kind, **event})
     answer.reply("claude-x", at_most=lambda: MOST).model_dump_json()
+
+
+THOUGHT = [
+    block(0, type="thinking", thinking="", signature=""),
+    piece(0, type="thinking_delta", thinking="Let me "),
+    piece(0, type="thinking_delta", thinking="look."),
+    piece(0, type="signature_delta", signature="EqQB"),
+]
+USE = block(2, type="tool_use", id="t", name="list_files", input={})
+
+
+def test_what_the_model_thought_before_a_call_is_kept_as_it_came() -> None:
+    hidden = block(1, type="redacted_thinking", data="xyz")
+    assert read(started(), *THOUGHT, hidden, USE, *ended("tool_use")).thinking == {
+        "blocks": [
+            {"type": "thinking", "thinking": "Let me look.", "signature": "EqQB"},
+            {"type": "redacted_thinking", "data": "xyz"},
+        ]
+    }
+
+
+def test_thinking_is_no_part_of_the_text_and_not_kept_where_no_call_follows() -> None:
+    text = [block(1, type="text", text="Done.")]
+    reply = read(started(), *THOUGHT, *text, *ended("end_turn"))
+    assert (reply.text, reply.thinking) == ("Done.", {})
+
+
+def test_thinking_that_has_no_place_in_our_turns_is_left_out_whole() -> None:
+    between = [block(3, type="thinking", thinking="And then?", signature="s"), USE | {"index": 4}]
+    assert read(started(), *THOUGHT, USE, *between, *ended("tool_use")).thinking == {}

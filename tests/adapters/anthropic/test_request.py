@@ -44,6 +44,17 @@ def test_a_question_is_system_tools_and_one_user_message() -> None:
     }
 
 
+def test_what_the_model_thought_stands_first_in_its_turn() -> None:
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+    said = ChatMessage(Role.ASSISTANT, "Let me look.", (ONE,), thinking={"blocks": [thought]})
+    assert [block["type"] for block in body(SYSTEM, USER, said)["messages"][1]["content"]] == [
+        "thinking",
+        "text",
+        "tool_use",
+    ]
+    assert body(SYSTEM, USER, said)["messages"][1]["content"][0] == thought
+
+
 def test_the_answers_to_all_calls_of_a_turn_are_one_message() -> None:
     asked, said, answered = body(SYSTEM, USER, *TURN)["messages"]
     assert asked["role"] == "user"

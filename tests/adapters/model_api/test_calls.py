@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from aios.adapters.model_api.arguments import NO_OBJECT
 from aios.errors import ModelCallError, ServiceUnavailableError
 from aios.models.unusable import UnusableAnswerError
 from aios.naming import digest
+from aios.ports.chat_model import ChatMessage, Role
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 from tests.adapters.model_api.providers import (
     ASK,
@@ -29,6 +30,10 @@ from tests.servers.process import free_ports
 from tests.servers.waiting import eventually
 
 CALL = ToolCall(id="call_1", name="write_file", args={"path": "a.txt"})
+THOUGHT: Mapping[str, dict[str, object]] = {
+    "anthropic": {"blocks": [{"type": "thinking", "thinking": "", "signature": "EqQB"}]},
+    "openai": {"message": {"reasoning_content": "Hm."}},
+}
 OTHER = ToolCall(id="call_2", name="write_file", args={"path": "ü"})
 
 
@@ -65,7 +70,24 @@ async def test_an_answer_is_put_together_from_its_pieces(model: Client, provider
         tool_calls=(CALL, OTHER),
         usage=usage,
         model=provider.spec().model or "",
+        thinking=THOUGHT[provider.name],
     )
+
+
+async def test_what_a_model_thought_before_it_called_tools_goes_back_to_it(
+    model: Client, provider: ProviderUnderTest
+) -> None:
+    provider.stub.script = [Say("Let me write.", (CALL,)), Say("Done.")]
+    reply = await model.chat(WITH_TOOLS)
+    turn = ChatMessage(Role.ASSISTANT, reply.text, reply.tool_calls, thinking=reply.thinking)
+    answer = ChatMessage(Role.TOOL, "written", call_id=CALL.id)
+    last = await model.chat(replace(WITH_TOOLS, messages=(*WITH_TOOLS.messages, turn, answer)))
+    said = next(message for message in provider.stub.chats[1].body["messages"] if message["role"] == "assistant")
+    if provider.name == "anthropic":
+        assert said["content"][0] == {"type": "thinking", "thinking": "", "signature": "EqQB"}
+    else:
+        assert said["reasoning_content"] == "Hm."
+    assert last.thinking == {}, "nothing follows an answer without a call"
 
 
 async def test_one_chat_is_one_request_that_carries_the_key_and_an_opaque_call_key(

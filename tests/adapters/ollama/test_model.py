@@ -79,7 +79,21 @@ async def test_an_answer_is_put_together_from_its_pieces(model: OllamaModel, dae
         tool_calls=(CALL, CALL),
         usage=usage,
         model="qwen3:8b",
+        thinking={"thinking": "Hm."},
     )
+
+
+async def test_what_the_model_thought_before_it_called_tools_goes_back_to_it(
+    model: OllamaModel, daemon: ModelStub
+) -> None:
+    daemon.script = [Say("", (CALL,)), Say("Done.")]
+    reply = await model.chat(ASK)
+    call = CALL.model_copy(update={"id": "call-0-0"})
+    turn = ChatMessage(Role.ASSISTANT, reply.text, (call,), thinking=reply.thinking)
+    answer = ChatMessage(Role.TOOL, "written", call_id=call.id)
+    last = await model.chat(replace(ASK, messages=(*ASK.messages, turn, answer)))
+    assert [message.get("thinking") for message in daemon.chats[1].body["messages"]] == [None, None, "Hm.", None]
+    assert last.thinking == {}, "nothing follows an answer without a call"
 
 
 async def test_the_window_the_bound_and_how_long_to_keep_the_model_are_always_stated(

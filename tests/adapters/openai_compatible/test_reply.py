@@ -179,3 +179,30 @@ def test_no_chunk_breaks_the_reading(chunks: list[dict[str, object]]) -> None:
     for chunk in chunks:
         answer.add(chunk)
     answer.reply("m", at_most=lambda: MOST).model_dump_json()
+
+
+def test_what_a_model_thought_is_kept_under_the_servers_own_names_when_it_calls_a_tool() -> None:
+    part = {"type": "reasoning.encrypted", "data": "a"}
+    reply = read(
+        delta(reasoning="Let "),
+        delta(reasoning="me.", reasoning_details=[part]),
+        delta(reasoning_details=[part | {"data": "b"}]),
+        call("{}", name="list_files", id="a", index=0),
+        delta("tool_calls"),
+    )
+    details = [part, part | {"data": "b"}]
+    assert reply.thinking == {"message": {"reasoning": "Let me.", "reasoning_details": details}}
+
+
+def test_a_signature_is_kept_with_the_call_that_it_belongs_to() -> None:
+    signature = {"google": {"thought_signature": "s"}}
+    reply = read(
+        call("{}", name="list_files", id="a", index=0),
+        call("{}", name="read_file", id="b", index=1, extra_content=signature),
+        delta("tool_calls"),
+    )
+    assert reply.thinking == {"calls": {"1": {"extra_content": signature}}}
+
+
+def test_what_was_thought_before_a_last_answer_is_not_kept() -> None:
+    assert read(delta(reasoning_content="Hm."), delta(content="Done."), delta("stop")).thinking == {}

@@ -1,6 +1,7 @@
 """Our conversation as chat completions take it."""
 
 import json
+from typing import Any
 
 import jsonschema
 import pytest
@@ -143,3 +144,31 @@ def test_a_plan_without_its_schema_is_milder_unless_it_is_too_long() -> None:
 
 def test_a_server_that_counts_no_tokens_is_not_asked_for_them() -> None:
     assert "stream_options" not in to_body(ChatRequest((USER,)), "m", Terms(counts=False))
+
+
+SIGNED = {"extra_content": {"google": {"thought_signature": "s"}}}
+THOUGHTFUL = ChatMessage(
+    Role.ASSISTANT, "", CALLS, thinking={"message": {"reasoning_content": "Hm."}, "calls": {"1": SIGNED}}
+)
+
+
+def test_what_the_model_thought_is_given_back_where_it_came_from() -> None:
+    (said,) = spoken_by_the_model(Terms())
+    assert said["reasoning_content"] == "Hm."
+    assert [call.get("extra_content") for call in said["tool_calls"]] == [None, SIGNED["extra_content"]]
+
+
+def test_what_the_model_thought_is_kept_from_a_server_that_refuses_it() -> None:
+    refused = {"error": {"message": "messages.2: property 'reasoning_content' is unsupported"}}
+    assert Terms().milder(400, refused) is None, "nothing of the kind was sent"
+    milder = Terms().milder(400, refused, thoughtful=True)
+    assert milder == Terms(thoughts=False)
+    (said,) = spoken_by_the_model(milder)
+    assert "reasoning_content" not in said
+    assert not any("extra_content" in call for call in said["tool_calls"])
+    assert milder.milder(400, refused, thoughtful=True) is None
+
+
+def spoken_by_the_model(terms: Terms) -> list[dict[str, Any]]:
+    messages: Any = to_body(ChatRequest((USER, THOUGHTFUL), (READ,)), "m", terms)["messages"]
+    return [message for message in messages if message["role"] == "assistant"]

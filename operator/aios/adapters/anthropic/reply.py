@@ -3,18 +3,21 @@
 Events are read as plain JSON objects and never trusted to be whole: proxies and other servers speak this protocol too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aios.adapters.model_api.arguments import read_arguments
-from aios.adapters.model_api.text import valid_text
+from aios.adapters.model_api.text import valid_object, valid_text
 from aios.adapters.model_api.usable import WINDOW_FULL, cut_remark
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 
 Event = Mapping[str, Any]
+_PIECES = {"text_delta": "text", "thinking_delta": "thinking"}
+"""Where a delta holds its text."""
 AT_LIMIT = frozenset({"max_tokens", WINDOW_FULL})
 DECLINED = "refusal"
+THINKING, REDACTED = "thinking", "redacted_thinking"
 
 
 @dataclass
@@ -23,6 +26,7 @@ class _Block:
     id: str = ""
     name: str = ""
     given: object = None
+    signature: str = ""
     pieces: list[str] = field(default_factory=list)
 
     @property
@@ -93,19 +97,25 @@ class Answer:
             tool_calls=tuple(self._call(b, last=b is blocks[-1]) for b in blocks if b.kind == "tool_use"),
             usage=self._usage() if self.counted else at_most(),
             model=valid_text(self._model) or model,
+            thinking=_thinking(blocks),
         )
 
     def _start(self, index: int, block: Event) -> None:
         started = _Block(str(block.get("type")), str(block.get("id") or ""), str(block.get("name") or ""))
-        started.given = block.get("input")
-        if block.get("text"):
-            started.pieces.append(str(block["text"]))
+        started.given = block.get("data" if started.kind == REDACTED else "input")
+        started.signature = str(block.get("signature") or "")
+        first = block.get(THINKING if started.kind == THINKING else "text")
+        if first:
+            started.pieces.append(str(first))
         self._blocks[index] = started
 
     def _extend(self, index: int, delta: Event) -> None:
         block = self._blocks.setdefault(index, _Block("text"))
-        piece = delta.get("text" if delta.get("type") == "text_delta" else "partial_json")
-        if isinstance(piece, str):
+        kind = str(delta.get("type"))
+        piece = delta.get(_PIECES.get(kind, "partial_json"))
+        if kind == "signature_delta":
+            block.signature += str(delta.get("signature") or "")
+        elif isinstance(piece, str):
             block.pieces.append(piece)
 
     def _call(self, block: _Block, *, last: bool) -> ToolCall:
@@ -128,6 +138,21 @@ class Answer:
             cache_read_tokens=of("cache_read_input_tokens"),
             cache_write_tokens=of("cache_creation_input_tokens"),
         )
+
+
+def _thinking(blocks: Sequence[_Block]) -> dict[str, object]:
+    """Blocks to give back before the tools' answers, as they came. They are signed for their place: what does not stand
+    before all else is left out, since no message of ours has another place for it and models go on without."""
+    thoughts = [block for block in blocks if block.kind in {THINKING, REDACTED}]
+    if not any(block.kind == "tool_use" for block in blocks) or thoughts != list(blocks[: len(thoughts)]):
+        return {}
+    told = [
+        {"type": REDACTED, "data": block.given}
+        if block.kind == REDACTED
+        else {"type": THINKING, THINKING: block.text, **({"signature": block.signature} if block.signature else {})}
+        for block in thoughts
+    ]
+    return valid_object({"blocks": told}) if told else {}
 
 
 def _object(holder: Event, name: str) -> Event:

@@ -5,7 +5,7 @@ to all tool calls of a turn come in one user message, before any other text; a t
 conversation is cached up to each of at most four marks, in the order tools, system, messages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 
@@ -71,7 +71,13 @@ def _blocks(message: ChatMessage) -> list[Block]:
     calls: list[Block] = [
         {"type": "tool_use", "id": call.id, "name": call.name, "input": call.args} for call in message.tool_calls
     ]
-    return [*(_text(message.text) if message.text.strip() else []), *calls]
+    return [*_thoughts(message), *(_text(message.text) if message.text.strip() else []), *calls]
+
+
+def _thoughts(message: ChatMessage) -> list[Block]:
+    """What the model thought before it called tools, as `reply.py` kept it: without it, it would think anew."""
+    kept = message.thinking.get("blocks")
+    return [dict(block) for block in kept if isinstance(block, Mapping)] if isinstance(kept, list) else []
 
 
 def _text(text: str) -> list[Block]:

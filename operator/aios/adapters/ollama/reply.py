@@ -1,13 +1,12 @@
 """Ollama's stream -> Reply. Refuses a stream that ended early, an answer to a prompt that Ollama cut, and one that was
 cut off before it called a tool."""
 
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aios.adapters.model_api.text import valid_text
-from aios.adapters.ollama.request import MOST_BYTES_A_TOKEN
+from aios.adapters.model_api.text import valid_object, valid_text
+from aios.adapters.ollama.request import MOST_BYTES_A_TOKEN, THINKING
 from aios.errors import ModelCallError
 from aios.models.unusable import UnusableAnswerError
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
@@ -30,14 +29,17 @@ class Answer:
 
 async def assemble(parts: "AsyncIterator[ChatResponse]", *, model: str) -> Answer:
     """The whole answer. Raises ModelCallError when the stream ends before Ollama said that it is done."""
-    text, calls = "", list[ToolCall]()
+    text, thoughts, calls = "", "", list[ToolCall]()
     async for part in parts:
         text += part.message.content or ""
+        thoughts += part.message.thinking or ""
         calls += _calls(part)
-        if len(text) > LONGEST:
+        if len(text) + len(thoughts) > LONGEST:
             raise _broken(f"the answer of model {model} is longer than {LONGEST:,} characters", transient=False)
         if part.done:
-            return Answer(_finished(part, text, calls, model), part.done_reason == AT_LIMIT)
+            reply = _finished(part, text, calls, model)
+            thinking = {THINKING: valid_text(thoughts)} if calls and thoughts else {}
+            return Answer(reply.model_copy(update={"thinking": thinking}), part.done_reason == AT_LIMIT)
     raise _broken(f"the answer of model {model} broke off after {len(text):,} characters", transient=True)
 
 
@@ -81,15 +83,9 @@ def check_end(reply: Reply, *, cut: bool, tools: bool) -> Reply:
 def _calls(part: "ChatResponse") -> Sequence[ToolCall]:
     """Without ids, which Ollama does not give: the gate numbers them."""
     return [
-        ToolCall(id="", name=call.function.name, args=_valid(call.function.arguments))
+        ToolCall(id="", name=call.function.name, args=valid_object(call.function.arguments))
         for call in part.message.tool_calls or ()
     ]
-
-
-def _valid(arguments: Mapping[str, object]) -> dict[str, object]:
-    """Half characters hide in strings at any depth."""
-    read: dict[str, object] = json.loads(valid_text(json.dumps(dict(arguments), ensure_ascii=False)))
-    return read
 
 
 def _broken(what: str, *, transient: bool) -> ModelCallError:

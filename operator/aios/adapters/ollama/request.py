@@ -17,6 +17,8 @@ from aios.spec.vocabulary import seconds
 
 WINDOW = 8192
 """Tokens, where the spec states no contextWindow: within what every current model can, and little memory."""
+THINKING = "thinking"
+"""Models that think between calls of tools get their thoughts back (Ollama's documentation, "Thinking")."""
 MOST_BYTES_A_TOKEN = 7
 """More than text, code or JSON reaches in any tokenizer in use (3 to 5 are usual)."""
 
@@ -47,7 +49,9 @@ def to_body(request: ChatRequest, spec: ModelSpec) -> dict[str, Any]:
 def size(request: ChatRequest) -> int:
     """Bytes of text the model has to read, without any punctuation of the protocol."""
     said = sum(
-        len(message.text.encode()) + sum(len(json.dumps(call.args, ensure_ascii=False)) for call in message.tool_calls)
+        len(message.text.encode())
+        + sum(len(json.dumps(call.args, ensure_ascii=False)) for call in message.tool_calls)
+        + sum(len(str(thought).encode()) for thought in message.thinking.values())
         for message in request.messages
     )
     return said + sum(len(tool.name) + len(tool.description) for tool in request.tools)
@@ -66,6 +70,8 @@ def _check_size(request: ChatRequest, spec: ModelSpec) -> None:
 
 def _message(message: ChatMessage, names: Mapping[str, str]) -> dict[str, object]:
     turn: dict[str, object] = {"role": str(message.role), "content": message.text}
+    if thought := message.thinking.get(THINKING):
+        turn[THINKING] = thought
     if message.tool_calls:
         turn["tool_calls"] = [{"function": {"name": c.name, "arguments": c.args}} for c in message.tool_calls]
     if message.role is Role.TOOL:

@@ -15,7 +15,7 @@ from aios.adapters.model_api.late_client import LateClient
 from aios.adapters.model_api.usable import usable
 from aios.adapters.model_api.vendor import Vendor, vendor
 from aios.adapters.openai_compatible.reply import Answer
-from aios.adapters.openai_compatible.request import first_terms, to_body, wants_plan
+from aios.adapters.openai_compatible.request import first_terms, holds_thinking, to_body, wants_plan
 from aios.errors import MissingExtraError, ModelCallError
 from aios.ports.chat_model import ChatRequest
 from aios.spec.model import ModelSpec
@@ -102,8 +102,12 @@ class OpenAICompatibleModel:
                 options={"headers": sent_headers(call.key, call.headers(request.key))},
             )
         except APIStatusError as error:
-            constrained = terms.schemas and wants_plan(request)
-            milder = terms.milder(error.status_code, error.body, constrained=constrained)
+            milder = terms.milder(
+                error.status_code,
+                error.body,
+                constrained=terms.schemas and wants_plan(request),
+                thoughtful=holds_thinking(request),
+            )
             if milder is None:
                 raise
             self._terms = milder

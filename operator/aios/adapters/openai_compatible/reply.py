@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aios.adapters.model_api.arguments import read_arguments
-from aios.adapters.model_api.text import valid_text
+from aios.adapters.model_api.text import valid_object, valid_text
 from aios.adapters.model_api.usable import cut_remark
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 
@@ -19,6 +19,12 @@ AT_LIMIT = frozenset({"length", "max_tokens", "model_length"})
 BROKEN = frozenset({"abort", "error", "insufficient_system_resource"})
 """The server gave up: vLLM's word, that of OpenRouter and others, DeepSeek's."""
 FILTERED = "content_filter"
+THOUGHTS = ("reasoning_content", "reasoning")
+"""What a model thinks, as text: DeepSeek's and vLLM's name, that of OpenRouter and others."""
+THOUGHT_PARTS = "reasoning_details"
+"""The same in parts, some of them signed (OpenRouter)."""
+SIGNED = "extra_content"
+"""Beside a tool call: Gemini's signature of the thought that led to it."""
 COUNTED = ("prompt_tokens", "completion_tokens")
 """Both, or the call would cost less than it did."""
 CACHE_WRITES = ("cache_creation_input_tokens", "cache_creation_tokens", "cache_write_tokens")
@@ -31,6 +37,7 @@ class _Call:
     name: str = ""
     pieces: list[str] = field(default_factory=list)
     whole: Mapping[str, object] | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def arguments(self) -> str | Mapping[str, object]:
@@ -53,6 +60,8 @@ class Answer:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._refusal: list[str] = []
+        self._thoughts: dict[str, list[str]] = {}
+        self._thought_parts: list[Chunk] = []
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._usage: Chunk | None = None
@@ -118,12 +127,26 @@ class Answer:
             tool_calls=calls,
             usage=_usage(self._usage) if self._usage is not None else at_most(),
             model=valid_text(self._model) or model,
+            thinking=self._thinking() if calls else {},
         )
+
+    def _thinking(self) -> dict[str, object]:
+        """As `request.py` gives it back: fields of the message, and of its calls by their places."""
+        fields: dict[str, object] = {name: "".join(pieces) for name, pieces in self._thoughts.items()}
+        if self._thought_parts:
+            fields[THOUGHT_PARTS] = self._thought_parts
+        signed = {str(place): {SIGNED: call.extra} for place, call in enumerate(self._calls) if call.extra}
+        said = {name: held for name, held in (("message", fields), ("calls", signed)) if held}
+        return valid_object(said)
 
     def _take(self, delta: Chunk) -> None:
         for name, pieces in (("content", self._texts), ("refusal", self._refusal)):
             if isinstance(delta.get(name), str):
                 pieces.append(delta[name])
+        for name in THOUGHTS:
+            if isinstance(delta.get(name), str) and delta[name]:
+                self._thoughts.setdefault(name, []).append(delta[name])
+        self._thought_parts += _objects(delta.get(THOUGHT_PARTS))
         for call in _objects(delta.get("tool_calls")):
             self._extend(call)
 
@@ -138,6 +161,9 @@ class Answer:
             call.pieces.append(arguments)
         elif isinstance(arguments, Mapping):
             call.whole = arguments
+        extra = piece.get(SIGNED)
+        if isinstance(extra, Mapping):
+            call.extra = extra
 
     def _call_of(self, piece: Chunk, name: str) -> _Call:
         """By its index. Some servers state none, or the same for every call: then an id that is new begins the next

@@ -23,7 +23,7 @@ def to_body(request: ChatRequest, model: str, terms: Terms) -> dict[str, object]
         "stream": True,
         **({"stream_options": {"include_usage": True}} if terms.counts else {}),
         terms.limit: request.max_output_tokens,
-        "messages": [_message(message) for message in request.messages],
+        "messages": [_message(message, terms) for message in request.messages],
         **_tools(request.tools),
         **(_plan_format() if terms.schemas and wants_plan(request) else {}),
     }
@@ -42,12 +42,22 @@ def wants_plan(request: ChatRequest) -> bool:
     return request.labels.get("task") == PLAN_TASK and not request.tools
 
 
-def _message(message: ChatMessage) -> dict[str, object]:
-    told: dict[str, object] = {"role": str(message.role), "content": message.text}
+def holds_thinking(request: ChatRequest) -> bool:
+    """Whether there is anything to give back that a server may not want."""
+    return any(message.thinking for message in request.messages)
+
+
+def _message(message: ChatMessage, terms: Terms) -> dict[str, object]:
+    thinking = message.thinking if terms.thoughts else {}
+    told: dict[str, object] = {"role": str(message.role), "content": message.text, **_object(thinking, "message")}
     if message.role is Role.TOOL:
         told["tool_call_id"] = message.call_id
     if message.tool_calls:
-        told["tool_calls"] = [_call(call.id, call.name, call.args) for call in message.tool_calls]
+        signed = _object(thinking, "calls")
+        told["tool_calls"] = [
+            {**_call(call.id, call.name, call.args), **_object(signed, str(place))}
+            for place, call in enumerate(message.tool_calls)
+        ]
     return told
 
 
@@ -57,6 +67,11 @@ def _call(identity: str, name: str, args: Mapping[str, object]) -> dict[str, obj
         "type": "function",
         "function": {"name": name, "arguments": json.dumps(dict(args), ensure_ascii=False)},
     }
+
+
+def _object(holder: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = holder.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _tools(tools: Sequence[ToolSpec]) -> dict[str, object]:
