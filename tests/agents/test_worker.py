@@ -16,12 +16,13 @@ import pytest
 from aios.agents import worker
 from aios.agents.worker import POISON_CLAIMS
 from aios.errors import ModelCallError
+from aios.models.unusable import UnusableAnswerError
 from aios.naming import attempt_lease, attempt_stream, worker_session
 from aios.ports.chat_model import ChatRequest
 from aios.ports.journal import Record
 from aios.spec.team import Limits
 from aios.spec.vocabulary import Privacy
-from aios.tasks.attempt_events import Claimed, Ended, Inputs
+from aios.tasks.attempt_events import Claimed, Ended, Inputs, Usage
 from aios.tasks.result import Outcome, TaskResult
 from aios.tasks.task import TaskKind
 from tests.agents.stage import RUN, TASK, FakeModel, Stage, call, reply
@@ -122,6 +123,14 @@ async def test_a_model_that_refuses_ends_the_attempt_with_its_words(stage: Stage
     await stage.dispatch()
     result = await stage.play(FakeModel([ModelCallError("no such model", transient=False)]))
     assert (result.outcome, result.message) == (Outcome.MODEL_ERROR, "no such model")
+
+
+async def test_a_model_that_declines_ends_the_attempt_with_what_that_cost(stage: Stage) -> None:
+    await stage.dispatch()
+    declined = UnusableAnswerError("it declined", usage=Usage(input_tokens=9, output_tokens=2))
+    result = await stage.play(FakeModel([declined]))
+    assert (result.outcome, result.message) == (Outcome.UNUSABLE_ANSWER, "it declined")
+    assert (result.spend.calls, result.spend.input_tokens, result.spend.output_tokens) == (1, 9, 2)
 
 
 async def test_a_prompt_that_cannot_be_rendered_ends_the_attempt(stage: Stage) -> None:

@@ -114,8 +114,9 @@ async def test_an_answer_that_is_none_is_paid_as_counted_and_in_no_doubt(journal
     parked = replace(CALLER, on_in_doubt=OnInDoubt.PARK)
     for scribe in (Scribe([declined]), Scribe([])):
         door, log = await gate(journal, scribe, parked)
-        with pytest.raises(ModelCallError, match="declined"):
+        with pytest.raises(UnusableAnswerError, match="declined") as caught:
             await door.call(0, ASK, Privacy.INTERNAL)
+        assert caught.value.usage == ANSWER.usage
     (finished,) = log.finished(0)
     assert (finished.cost, finished.in_doubt, finished.transient) == (Decimal("0.0045"), False, False)
 

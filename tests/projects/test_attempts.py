@@ -9,7 +9,7 @@ import pytest
 from aios.embedded.journal import SqliteJournal
 from aios.naming import ENDED_AT, attempt_stream
 from aios.ports.journal import Record, Stored
-from aios.projects.attempts import Attempts, Hint, spent
+from aios.projects.attempts import Attempts, Hint
 from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import AnyAttemptEvent, CallFinished, CallStarted, Claimed, Ended, Inputs, Reply, Usage
 from aios.tasks.result import Outcome, Spend, TaskResult
@@ -104,9 +104,3 @@ async def test_a_bell_that_is_wrong_is_not_believed(journal: SqliteJournal, hint
 @pytest.mark.parametrize("body", [{}, {"attempt": 1}, {"attempt": "1", ENDED_AT: 3}, {"attempt": 1, ENDED_AT: 0}])
 def test_a_bell_that_does_not_say_gives_no_hint(body: Mapping[str, str | int]) -> None:
     assert Hint.from_body(body) is None
-
-
-def test_what_the_cache_of_replies_answered_counts_as_that() -> None:
-    given = CallFinished(step=0, number=1, reply=Reply(text="hi"), cached="d")
-    paid = CallFinished(step=1, number=1, reply=Reply(text="hi"))
-    assert spent([given, paid]) == Spend(calls=2, cached=1)

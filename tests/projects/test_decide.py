@@ -62,15 +62,16 @@ def test_settling_what_is_settled_yields_nothing() -> None:
     assert run.turn() == ()
 
 
-def test_a_failed_check_is_tried_again_at_once_by_a_stronger_model() -> None:
-    run = simulate(task("a"), answer=answers(Outcome.CHECK_FAILED, Outcome.SUCCEEDED))
+@pytest.mark.parametrize("outcome", [Outcome.CHECK_FAILED, Outcome.UNUSABLE_ANSWER])
+def test_what_was_not_good_enough_is_tried_again_at_once_by_a_stronger_model(outcome: Outcome) -> None:
+    run = simulate(task("a"), answer=answers(outcome, Outcome.SUCCEEDED))
     run.turn()
     run.finish("a")
     run.turn()
     first, second = (event for event in run.events if isinstance(event, Dispatched))
     assert (first.model, second.model) == ("local", "strong")
     assert (first.attempt, second.attempt) == (1, 2)
-    assert second.feedback == "Attempt 1 by developer ended CheckFailed: because CheckFailed"
+    assert second.feedback == f"Attempt 1 by developer ended {outcome}: because {outcome}"
     assert run.play().phase is ProjectPhase.SUCCEEDED
 
 

@@ -1,34 +1,17 @@
-"""What an attempt's record adds up to: its spend and its result. Pure."""
-
-from decimal import Decimal
+"""What an attempt's record adds up to: its result. Pure."""
 
 from aios.agents.tools.contract import middle_cut
 from aios.agents.transcript import label, replies
 from aios.models.attempt_log import AttemptLog
 from aios.spec.vocabulary import Privacy
-from aios.tasks.attempt_events import CallFinished
-from aios.tasks.result import Outcome, Spend, TaskResult
+from aios.tasks.result import Outcome, TaskResult
+from aios.tasks.spending import spent
 from aios.tasks.task import TaskKind
 
 MAX_TEXT = 16_384
 MAX_MESSAGE = 8_192
 MAX_FILES = 1_000
 EVERY_STEP = 1_000_000
-
-
-def spend(log: AttemptLog) -> Spend:
-    """What its model calls used; calls in doubt count with their worst case."""
-    finished = [event for event in log.events if isinstance(event, CallFinished)]
-    usages = [event.reply.usage for event in finished if event.reply is not None]
-    doubtful = log.in_doubt()
-    return Spend(
-        calls=len(usages),
-        cached=sum(bool(event.cached) for event in finished),
-        in_doubt=len(doubtful) + sum(event.in_doubt for event in finished),
-        input_tokens=sum(usage.all_input_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        cost=sum((event.cost for event in finished), Decimal(0)) + sum((c.worst_case for c in doubtful), Decimal(0)),
-    )
 
 
 def result(
@@ -53,6 +36,6 @@ def result(
         files=files[:MAX_FILES],
         commit=commit,
         privacy=label(log.events, EVERY_STEP).stricter(privacy),
-        spend=spend(log),
+        spend=spent(log.events),
         seconds=round(seconds, 3),
     )

@@ -38,6 +38,7 @@ from aios.models.admission import Admission, SharedAdmission
 from aios.models.attempt_log import AttemptLog
 from aios.models.gate import Caller, Gate
 from aios.models.reply_cache import ReplyCache
+from aios.models.unusable import UnusableAnswerError
 from aios.naming import (
     ENDED_AT,
     attempt_lease,
@@ -74,6 +75,7 @@ _OUTCOMES: tuple[tuple[type[AiosError], Outcome], ...] = (
     (DivergedError, Outcome.DIVERGED),
     (InDoubtError, Outcome.IN_DOUBT),
     (ConflictError, Outcome.CONFLICT),
+    (UnusableAnswerError, Outcome.UNUSABLE_ANSWER),
     (ModelCallError, Outcome.MODEL_ERROR),
     (PromptError, Outcome.MODEL_ERROR),
     (EnvironmentProblemError, Outcome.ENVIRONMENT),

@@ -115,6 +115,8 @@ class Gate:
                 raise self._diverged(step, finished.cached, asked)
             if finished.reply is not None:
                 return finished.reply
+            if finished.unusable is not None:
+                raise UnusableAnswerError(finished.error, usage=finished.unusable)
             if not finished.transient:
                 raise ModelCallError(finished.error, transient=False)
         return None
@@ -179,7 +181,9 @@ class Gate:
         except UnusableAnswerError as error:
             permit.answered(error.usage)
             paid = cost(error.usage, self._caller.spec)
-            await self._log.append(CallFinished(step=step, number=number, error=str(error), cost=paid))
+            await self._log.append(
+                CallFinished(step=step, number=number, error=str(error), cost=paid, unusable=error.usage)
+            )
             raise
         except ModelCallError as error:
             permit.failed(error)

@@ -6,7 +6,6 @@ The engine writes one thing only, Ended(Cancelled or Withdrawn); appending it fe
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from aios.errors import SequenceConflictError
 from aios.naming import ENDED_AT, attempt_stream
@@ -15,13 +14,12 @@ from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import (
     ATTEMPT_EVENT,
     AnyAttemptEvent,
-    CallFinished,
-    CallStarted,
     Ended,
     Inputs,
     ToolDone,
 )
-from aios.tasks.result import Outcome, Spend, TaskResult
+from aios.tasks.result import Outcome, TaskResult
+from aios.tasks.spending import spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +93,3 @@ def _unfinished(events: list[AnyAttemptEvent], outcome: Outcome, reason: str) ->
         if isinstance(event, Inputs | ToolDone):
             label = label.stricter(event.privacy)
     return TaskResult(outcome=outcome, message=reason, privacy=label, spend=spent(events))
-
-
-def spent(events: list[AnyAttemptEvent]) -> Spend:
-    """What an attempt's calls used so far; a call without an answer counts as in doubt, at its worst case."""
-    open_calls: dict[tuple[int, int], Decimal] = {}
-    total = Spend()
-    for event in events:
-        if isinstance(event, CallStarted):
-            open_calls[event.step, event.number] = event.worst_case
-        elif isinstance(event, CallFinished):
-            open_calls.pop((event.step, event.number), None)
-            usage = event.reply.usage if event.reply else None
-            total += Spend(
-                calls=1 if event.reply else 0,
-                cached=1 if event.cached else 0,
-                input_tokens=usage.input_tokens if usage else 0,
-                output_tokens=usage.output_tokens if usage else 0,
-                cost=event.cost,
-            )
-    return total + Spend(in_doubt=len(open_calls), cost=sum(open_calls.values(), Decimal(0)))

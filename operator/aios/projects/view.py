@@ -37,6 +37,7 @@ OUTCOME_WORDS: Mapping[Outcome, str] = {
     Outcome.STEPS_EXHAUSTED: "out of steps",
     Outcome.TIMED_OUT: "timed out",
     Outcome.MODEL_ERROR: "model error",
+    Outcome.UNUSABLE_ANSWER: "no usable answer",
     Outcome.ENVIRONMENT: "not possible here",
     Outcome.BAD_PLAN: "bad plan",
     Outcome.OUTGREW_CLEARANCE: "outgrew clearance",

@@ -106,6 +106,9 @@ class CallFinished(Part):
     in_doubt: bool = False
     """The answer did not arrive whole and may have been charged: `cost` is the worst case."""
     cost: Decimal = Decimal(0)
+    unusable: Usage | None = None
+    """What an answer used that came whole and was none: declined, or cut off before it called a tool. Final, and
+    charged as counted."""
     cached: str = ""
     """The digest of the request where the team's cache gave the answer: no call was started, nothing was charged."""
 

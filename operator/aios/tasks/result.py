@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     STEPS_EXHAUSTED = "StepsExhausted"
     TIMED_OUT = "TimedOut"
     MODEL_ERROR = "ModelError"
+    UNUSABLE_ANSWER = "UnusableAnswer"
+    """The model declined, or its answer was cut off before it called a tool."""
     ENVIRONMENT = "EnvironmentProblem"
     """Something around the worker is missing or in the way: programs it cannot start, a key it cannot read."""
     BAD_PLAN = "BadPlan"
@@ -37,8 +39,14 @@ class Outcome(StrEnum):
 
     @property
     def escalates(self) -> bool:
-        """Whether a more capable model should make the next attempt: the work was not good enough."""
-        return self in {Outcome.CHECK_FAILED, Outcome.OUTPUTS_MISSING, Outcome.STEPS_EXHAUSTED, Outcome.BAD_PLAN}
+        """Whether a more capable model should make the next attempt: the work was not good enough, or was declined."""
+        return self in {
+            Outcome.CHECK_FAILED,
+            Outcome.OUTPUTS_MISSING,
+            Outcome.STEPS_EXHAUSTED,
+            Outcome.BAD_PLAN,
+            Outcome.UNUSABLE_ANSWER,
+        }
 
 
 class Spend(Part):
