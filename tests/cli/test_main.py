@@ -113,3 +113,20 @@ def test_a_closed_stream_is_no_reason_to_fail(closed: str, hello: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "Traceback" not in ran.stderr
     assert ("greeting" in ran.stdout) is (closed == "2")
+
+
+def test_ctrl_c_while_the_command_line_loads_leaves_no_trace() -> None:
+    interrupted = """
+import sys
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "aios.cli.main":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+from aios.__main__ import main
+sys.exit(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
