@@ -101,6 +101,19 @@ async def test_one_record_whose_number_is_known_costs_three_requests_in_a_stream
     assert store.taken() == {"get": 2, "list": 1}
 
 
+async def test_a_record_in_the_middle_of_an_append_costs_one_request_more() -> None:
+    store = CountingObjects(MemoryObjects())
+    writer = ObjectJournal(store)
+    for first in range(0, 60, 3):
+        await writer.append("s", first, [Record({"n": first + number}) for number in (1, 2, 3)])
+    cold = ObjectJournal(store)
+    store.taken()
+    assert [one.data for one in await cold.read("s", 31, 1)] == [{"n": 32}]
+    assert store.taken() == {"get": 3, "list": 1}
+    assert [one.data for one in await cold.read("s", 49, 1)] == [{"n": 50}], "and so where more is known already"
+    assert store.taken() == {"get": 2, "list": 1}
+
+
 async def test_compacting_again_and_again_does_not_grow_dearer() -> None:
     store = CountingObjects(MemoryObjects())
     journal = ObjectJournal(store)

@@ -147,9 +147,7 @@ class ObjectJournal:
 
     async def _reaches(self, position: Position, seq: int) -> bool:
         """Whether the stream has so many records, asked where that is not known."""
-        return (
-            seq <= position.end or await self._walk.begins(position, seq + 1) or seq <= await self._walk.end(position)
-        )
+        return seq <= position.end or await self._walk.holds(position, seq + 1) or seq <= await self._walk.end(position)
 
     async def _start(self, position: Position, seq: int) -> int:
         """An end of an append at or not far before `seq`."""

@@ -58,12 +58,15 @@ class Walk:
                 return position.end
             steps = steps - 1 if steps else _steps_after(first, position.end)
 
-    async def begins(self, position: Position, seq: int) -> bool:
-        """Whether an append begins at `seq`, beyond what is known; then what comes before it is there, too."""
-        begins = seq in await self._listed(position, seq)
-        if begins:
-            position.learn(seq - 1)
-        return begins
+    async def holds(self, position: Position, seq: int) -> bool:
+        """Whether record `seq`, beyond what is known, is found without walking there: a listing names the append that
+        it is in. False proves nothing."""
+        begun = [first for first in await self._listed(position, seq, 1) if first <= seq]
+        if not begun or begun[-1] - 1 < position.end:
+            return False
+        position.learn(begun[-1] - 1)  # what comes before an append is there, too
+        held = await self.batch(position, begun[-1]) if begun[-1] < seq else None
+        return begun[-1] == seq or (held is not None and held.last >= seq)
 
     async def batches(self, position: Position, start: int, until: int | None) -> Sequence[Batch]:
         """From `start`, an end of an append, to the one that holds `until`, or to the stream's end."""
