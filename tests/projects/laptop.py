@@ -26,6 +26,7 @@ from tests.projects.building import MODELS, accepted, build_team
 from tests.projects.simulation import Answer, succeed
 
 PATIENCE = 20.0
+LEASE_SECONDS = 60.0
 
 
 class Laptop:
@@ -73,16 +74,21 @@ class Laptop:
         engine = Engine(self.ports, name=name, neighbours=neighbours, **more)  # type: ignore[arg-type]  # numbers by name
         return engine, self._start(engine.run())
 
-    def start_workers(self, answer: Answer = succeed, *, delay: float = 0.0, ring: bool = True) -> None:
+    def start_workers(
+        self, answer: Answer = succeed, *, delay: float = 0.0, ring: bool = True, let_go: bool = True
+    ) -> None:
+        """`ring`: whether they tell of an attempt's end; `let_go`: whether they release its lease then."""
         for member in self.team.spec.members:
-            self._start(self._work(member.name, answer, delay, ring))
+            self._start(self._work(member.name, lambda key: self._attempt(key, answer, delay, ring, let_go)))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.append(task)
         return task
 
-    async def _work(self, member: str, answer: Answer, delay: float, ring: bool) -> None:
+    async def _work(
+        self, member: str, attempted: Callable[[tuple[str, str, int]], Coroutine[None, None, None]]
+    ) -> None:
         async with self.broker.consume(queue_name("default", "software", member)) as consumer:
             while True:
                 delivery = await consumer.receive()
@@ -95,13 +101,13 @@ class Laptop:
                 assert isinstance(dispatched, Dispatched)
                 assert (dispatched.task.name, dispatched.attempt, dispatched.member) == (task, attempt, member)
                 await delivery.ack()
-                self._start(self._attempt((run, task, attempt), answer, delay, ring))
+                self._start(attempted((run, task, attempt)))
 
-    async def _attempt(self, key: tuple[str, str, int], answer: Answer, delay: float, ring: bool) -> None:
+    async def _attempt(self, key: tuple[str, str, int], answer: Answer, delay: float, ring: bool, let_go: bool) -> None:
         run, task, attempt = key
         lease, holder = attempt_lease(run, task, attempt), f"w-{task}-{attempt}"
         stream = attempt_stream(run, task, attempt)
-        if not await self.leases.acquire(lease, holder, ttl=5.0) or await self.journal.head(stream):
+        if not await self.leases.acquire(lease, holder, ttl=LEASE_SECONDS) or await self.journal.head(stream):
             return
         self.started.append((task, attempt))
         with contextlib.suppress(SequenceConflictError):  # fenced: the engine cancelled it
@@ -110,7 +116,8 @@ class Laptop:
             await self.append(stream, 1, Ended(result=answer(task, attempt)))
             if ring:
                 await self.ring(run, task, attempt)
-        await self.leases.release(lease, holder)
+        if let_go:
+            await self.leases.release(lease, holder)
 
     async def append(self, stream: str, after: int, event: Claimed | Ended) -> None:
         await self.journal.append(stream, after, [Record(event.model_dump(mode="json", by_alias=True))])

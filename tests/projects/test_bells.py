@@ -76,7 +76,7 @@ async def test_a_lease_that_was_wiped_is_renewed_before_anybody_else_is_rung_for
     book.held = False  # wiped just after its renewal; the first sweep comes at once
     at = 0.0
     while at <= RENEWAL_SECONDS:
-        assert await made.sweep(log) == ()
+        assert (await made.sweep(log)).abandoned == ()
         at += SWEEP_SECONDS
     assert len(queue.rung) == 1
 
@@ -99,6 +99,6 @@ async def test_an_attempt_whose_queue_is_gone_counts_as_nobodys(tmp_path: Path) 
     found: list[str] = []
     for _ in range(SILENT_SWEEPS):
         await made.ring_new(log)
-        found = [one.name for one in await made.sweep(log)]
+        found = [one.name for one in (await made.sweep(log)).abandoned]
     assert found == ["a"]
     assert queue.rung == []

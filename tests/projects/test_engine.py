@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from aios.errors import InvalidSpecError, ServiceUnavailableError
 from aios.naming import ANNOTATION_RETRY, agent_name, attempt_stream, queue_name
-from aios.ports.journal import Record
+from aios.ports.journal import Record, Stored
 from aios.ports.resources import AnyResource
 from aios.projects.activity import ActivityLedger
+from aios.projects.engine import LOOK_EVERY
 from aios.projects.steering import DELETED
 from aios.spec.agent import Agent, AgentSpec
 from aios.spec.base import Condition, ObjectMeta, Ref
@@ -111,6 +112,43 @@ async def test_results_are_found_although_no_bell_rings(laptop: Laptop) -> None:
     laptop.start_workers(ring=False)
     ref = await laptop.apply(build_project("word-count", *CHAIN))
     assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_a_result_is_found_although_no_bell_rings_and_its_worker_does_not_let_go(laptop: Laptop) -> None:
+    await laptop.prepare()
+    laptop.start_engine(sweep_seconds=0.05)
+    laptop.start_workers(ring=False, let_go=False)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+
+
+async def test_an_attempt_in_somebodys_hands_is_not_read_with_every_sweep(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, sweeps, looks = laptop.journal.read, 0, 0
+
+    async def counting_reads(stream: str, after: int = 0, limit: int | None = None) -> Sequence[Stored]:
+        nonlocal looks
+        looks += stream.startswith("attempts/")
+        return await read(stream, after, limit)
+
+    async def held(name: str) -> str:
+        nonlocal sweeps
+        sweeps += 1
+        return name
+
+    await laptop.prepare()
+    laptop.start_engine(sweep_seconds=0.02)
+    ref = await laptop.apply(build_project("word-count", task("a")))
+    await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
+    monkeypatch.setattr(laptop.journal, "read", counting_reads)
+    monkeypatch.setattr(laptop.leases, "holder", held)
+
+    async def swept() -> bool:
+        return sweeps >= 4 * LOOK_EVERY
+
+    await laptop.eventually(swept)
+    assert looks <= sweeps / LOOK_EVERY + 2  # one may have been due at the start, one is under way
 
 
 async def test_a_lost_doorbell_is_rung_again(laptop: Laptop) -> None:

@@ -33,6 +33,14 @@ class _Rung:
     patience: int = SILENT_SWEEPS
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Attempts in flight without a lease holder: `unheld` at this moment, `abandoned` for SILENT_SWEEPS in a row."""
+
+    unheld: tuple[TaskState, ...]
+    abandoned: tuple[TaskState, ...]
+
+
 class Bells:
     """The doorbells of one run's attempts in flight."""
 
@@ -51,22 +59,25 @@ class Bells:
         # Side by side: a plan of a hundred tasks would else wait for a hundred confirms in a row.
         await in_parallel(ring, [key for key, rung in self._rung.items() if not rung.confirmed])
 
-    async def sweep(self, log: RunLog) -> tuple[TaskState, ...]:
-        """Ring again for attempts that nobody has held for a while, and return them all."""
+    async def sweep(self, log: RunLog) -> Sweep:
+        """Ring again for attempts that nobody has held for a while. Raises ServiceUnavailableError when nobody can tell
+        who holds them."""
+        rung_for = [task for task in log.state.running if (task.name, task.attempt) in self._rung]
+        holders = await in_parallel(
+            lambda task: self._leases.holder(attempt_lease(log.run, task.name, task.attempt)), rung_for
+        )
         unheld: list[TaskState] = []
-        for task in log.state.running:
-            rung = self._rung.get((task.name, task.attempt))
-            if rung is None:
-                continue
-            if await self._leases.holder(attempt_lease(log.run, task.name, task.attempt)):
+        for task, holder in zip(rung_for, holders, strict=True):
+            rung = self._rung[task.name, task.attempt]
+            if holder:
                 rung.silent, rung.unheld, rung.patience = 0, 0, SILENT_SWEEPS
                 continue
+            unheld.append(task)
             rung.silent, rung.unheld = rung.silent + 1, rung.unheld + 1
-            if rung.unheld >= SILENT_SWEEPS:
-                unheld.append(task)
             if rung.confirmed and rung.silent >= rung.patience and await self._ring(log, task):
                 rung.silent, rung.patience = 0, min(LONGEST_SILENCE, rung.patience * 2)
-        return tuple(unheld)
+        abandoned = [task for task in unheld if self._rung[task.name, task.attempt].unheld >= SILENT_SWEEPS]
+        return Sweep(tuple(unheld), tuple(abandoned))
 
     async def _ring(self, log: RunLog, task: TaskState) -> bool:
         """Whether the bell is confirmed. The next sweep tries again, so a missing queue is a warning, no error."""

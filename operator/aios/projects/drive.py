@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass, field
 
+from aios.errors import ServiceUnavailableError
 from aios.parallel import in_parallel
 from aios.ports.clock import Clock
 from aios.ports.journal import Journal
@@ -142,9 +143,17 @@ class Drive:
 
     async def sweep(self, staff: Staff | None) -> None:
         """Ring again where nobody came, and take back what nobody can come for: its member left the team, was scaled
-        to nothing or lost its models after the dispatch. The next draft finds it ended."""
+        to nothing or lost its models after the dispatch. The next draft looks at what nobody holds: whoever ends an
+        attempt lets it go, so what is held need not be asked for again and again."""
+        try:
+            swept = await self._bells.sweep(self.log)
+        except ServiceUnavailableError:
+            self.look_everywhere()
+            raise
+        for task in swept.unheld:
+            self._look.setdefault(task.name, None)
         present = {candidate.member for candidate in staff.candidates if candidate.healthy} if staff else set()
-        for task in await self._bells.sweep(self.log):
+        for task in swept.abandoned:
             if task.member not in present:
                 reason = f"taken back: {task.member} is not there any more, or has no replica or no usable model"
                 await self._attempts.withdraw(self.log.run, task.name, task.attempt, reason)

@@ -31,6 +31,9 @@ from aios.projects.world import World
 from aios.spec.base import Kind, Ref
 
 SWEEP_SECONDS = 1.0
+LOOK_EVERY = 10
+"""Sweeps between two looks at every attempt in flight, whoever holds it: in case a worker ended one and its last ring
+was lost, and it did not let go."""
 LEASE_EVERY = 3
 """Sweeps between two renewals of the engine's lease."""
 CLAIM_SECONDS = 2.0
@@ -258,7 +261,8 @@ class Engine:
         self._next_sweep, self._sweeps = now + self._sweep_seconds, self._sweeps + 1
         for ref, drive in list(self._desk.drives.items()):
             if drive.state.ended is None:
-                drive.look_everywhere()
+                if self._sweeps % LOOK_EVERY == 0:
+                    drive.look_everywhere()
                 self._dirty.add(ref)
                 await self._guarded(ref, drive.sweep(self._desk.staff(drive)))
         self._dirty |= self._troubled
