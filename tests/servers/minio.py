@@ -111,7 +111,7 @@ class MinioProcess:
 
 def is_ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/minio/health/ready", timeout=1) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/minio/health/cluster", timeout=1) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False

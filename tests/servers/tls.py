@@ -135,7 +135,7 @@ def tls_minio(
             "MINIO_UPDATE": "off",
         },
     )
-    url = f"https://127.0.0.1:{port}/minio/health/ready"
+    url = f"https://127.0.0.1:{port}/minio/health/cluster"
     eventually(lambda: _answers(url, authorities.ours.authority), what=f"MinIO: {process.last_words()}")
     yield TlsServer(f"s3+https://{identity.user}:{identity.password}@127.0.0.1:{port}", authorities)
     process.stop()
