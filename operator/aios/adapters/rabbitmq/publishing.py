@@ -5,7 +5,7 @@ with it.
 """
 
 import asyncio
-import uuid
+from random import getrandbits
 
 import aiormq
 from aiormq.channel import Channel
@@ -46,7 +46,7 @@ class Publisher:
 
     async def _once(self, exchange: str, queue: str, body: bytes) -> None:
         channel = await self._channel(exchange)
-        properties = Basic.Properties(delivery_mode=PERSISTENT, message_id=uuid.uuid4().hex)
+        properties = Basic.Properties(delivery_mode=PERSISTENT, message_id=f"{getrandbits(128):032x}")
         try:
             with self._server.translated():
                 # `timeout` covers the confirm; without `wait` nobody else waits until our bytes have left.
