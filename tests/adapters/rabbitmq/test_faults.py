@@ -7,9 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from aiormq.channel import Channel
 
 from aios.adapters.rabbitmq import publishing
 from aios.adapters.rabbitmq.broker import RabbitBroker
+from aios.adapters.rabbitmq.connection import RabbitServer
 from aios.adapters.rabbitmq.probe import probe
 from aios.adapters.rabbitmq.topology import RabbitAdmin
 from aios.errors import ServiceUnavailableError, UnroutableError
@@ -21,9 +23,8 @@ from tests.servers.rabbitmq import RabbitProcess, ask
 QUEUE = "aios.default.team.worker"
 
 
-async def _publish_all(broker: RabbitBroker, count: int) -> list[str]:
-    """Publish, and return the ids that were confirmed."""
-    confirmed: list[str] = []
+async def _publish_all(broker: RabbitBroker, count: int, confirmed: list[str]) -> None:
+    """Publish, and add the ids that were confirmed."""
 
     async def one(number: int) -> None:
         try:
@@ -33,7 +34,6 @@ async def _publish_all(broker: RabbitBroker, count: int) -> list[str]:
             return
 
     await asyncio.gather(*(one(number) for number in range(count)))
-    return confirmed
 
 
 async def test_a_broker_that_is_killed_under_load_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
@@ -46,10 +46,11 @@ async def test_a_broker_that_is_killed_under_load_loses_nothing_that_was_confirm
         await admin.ensure_queue(QUEUE)
         # Until then 3.10 forgets a quorum queue, and all that was confirmed in it, when the node is killed.
         await eventually(lambda: _is_registered(tmp_path))
-        publishing_all = asyncio.create_task(_publish_all(broker, 3000))
-        await asyncio.sleep(0.3)
+        confirmed: list[str] = []
+        publishing_all = asyncio.create_task(_publish_all(broker, 3000, confirmed))
+        await eventually(lambda: asyncio.sleep(0, bool(confirmed)))
         await asyncio.to_thread(server.kill)
-        confirmed = await asyncio.wait_for(publishing_all, 60)
+        await asyncio.wait_for(publishing_all, 60)
         with pytest.raises(ServiceUnavailableError, match="RabbitMQ at"):
             await broker.publish(QUEUE, Message("while it is away", {}))
         await asyncio.to_thread(server.start)
@@ -131,8 +132,17 @@ async def test_a_blocked_broker_keeps_publishers_waiting_and_no_acknowledgement(
 
 
 async def test_a_missing_queue_of_one_team_does_not_disturb_the_bells_of_another(
-    broker: RabbitBroker, admin: RabbitAdmin
+    broker: RabbitBroker, admin: RabbitAdmin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    close = Channel._on_close
+
+    async def late(self: Channel, exc: BaseException | None = None) -> None:
+        """The moment between the server's closing of a channel and aiormq's notice, made longer."""
+        await asyncio.sleep(0.05)
+        await close(self, exc)
+
+    monkeypatch.setattr(Channel, "_on_close", late)
+
     async def unroutable(number: int) -> None:
         with pytest.raises(UnroutableError, match=r"aios\.default\.ghosts"):
             await broker.publish(f"aios.default.ghosts.{number}", Message("x", {}))
@@ -142,6 +152,15 @@ async def test_a_missing_queue_of_one_team_does_not_disturb_the_bells_of_another
     with pytest.raises(UnroutableError):
         await broker.publish("aios.default.team.nobody", Message("x", {}))
     assert await admin.queues() == {QUEUE: 100}
+
+
+async def test_the_number_of_a_closed_channel_is_not_taken_at_once(rabbitmq: RabbitProcess) -> None:
+    server = RabbitServer(rabbitmq.url, purpose="numbers")
+    first, second = await server.channel(), await server.channel()
+    await second.close()
+    third = await server.channel()
+    assert len({first.number, second.number, third.number}) == 3
+    await server.close()
 
 
 async def test_deleting_the_queue_ends_its_consumers(broker: RabbitBroker, admin: RabbitAdmin) -> None:

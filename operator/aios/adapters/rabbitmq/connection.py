@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle, islice
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
@@ -30,6 +31,8 @@ GOODBYE_SECONDS = 1.0
 """For the server's part of the end of TLS; by default a frozen one would hold up whoever closes for 30 seconds."""
 HEARTBEAT_SECONDS = 15
 """The server gives up a client after two of them in silence."""
+MOST_CHANNELS = 65_535
+"""Of a connection, where the server sets no limit."""
 
 # Each refusal and loss is raised to our callers, who say it once; aiormq says it too, as an error, with a trace.
 for _loud in ("aiormq.connection", "aiormq.channel"):
@@ -51,6 +54,7 @@ class RabbitServer:
         self._url = URL(url).update_query({"heartbeat": str(heartbeat), "name": f"aios {purpose}"})
         self._vhost = f'the vhost "{unquote(parts.path[1:]) or "/"}"'
         self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connection] = WeakKeyDictionary()
+        self._numbers: WeakKeyDictionary[Connection, Iterator[int]] = WeakKeyDictionary()
         self._failure: tuple[Exception | None, float] = None, 0.0
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
@@ -59,7 +63,9 @@ class RabbitServer:
         with self.translated():
             connection = await self._connection()
             async with asyncio.timeout(CONNECT_SECONDS):
-                made = await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
+                made = await connection.channel(
+                    self._free_number(connection), publisher_confirms=confirms, on_return_raises=confirms
+                )
         assert isinstance(made, Channel)  # declared as its abstract base, which lacks what publishing needs
         return made
 
@@ -115,6 +121,16 @@ class RabbitServer:
                 raise
             self._connections[loop] = connection
             return connection
+
+    def _free_number(self, connection: Connection) -> int:
+        """A number no channel of late had: when the server closes a channel, aiormq frees its number a moment before it
+        has agreed to the closing, and whoever opens a channel under it meanwhile ends the connection for all."""
+        most = connection.connection_tune.channel_max or MOST_CHANNELS
+        numbers = self._numbers.setdefault(connection, cycle(range(1, most + 1)))
+        for number in islice(numbers, most):
+            if number not in connection.channels:
+                return number
+        raise RuntimeError(f"all {most} channels of a connection are in use")
 
     def _encryption(self) -> dict[str, Any]:
         """What `Connection` is told of TLS."""

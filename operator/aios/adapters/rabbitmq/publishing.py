@@ -1,10 +1,11 @@
 """Publishing with confirms, many in flight. What is not confirmed was not published, as far as anybody knows.
 
-Each exchange has a channel of its own: a missing exchange closes the channel, and must not take other teams' bells
-with it.
+Each exchange has a channel of its own, and is asked for before anything is published there: a missing one closes the
+channel, and what is published in the moment before aiormq notes it ends the connection, with other teams' bells.
 """
 
 import asyncio
+from collections import defaultdict
 from random import getrandbits
 
 import aiormq
@@ -29,7 +30,7 @@ class Publisher:
     def __init__(self, server: RabbitServer) -> None:
         self._server = server
         self._channels: dict[str, Channel] = {}
-        self._opening = asyncio.Lock()
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._room = asyncio.Semaphore(IN_FLIGHT)
 
     async def publish(self, queue: str, message: Message) -> None:
@@ -45,9 +46,9 @@ class Publisher:
                 await self._once(exchange, queue, body)
 
     async def _once(self, exchange: str, queue: str, body: bytes) -> None:
-        channel = await self._channel(exchange)
         properties = Basic.Properties(delivery_mode=PERSISTENT, message_id=f"{getrandbits(128):032x}")
         try:
+            channel = await self._channel(exchange)
             with self._server.translated():
                 # `timeout` covers the confirm; without `wait` nobody else waits until our bytes have left.
                 await channel.basic_publish(
@@ -63,10 +64,13 @@ class Publisher:
             raise _meaning(error, queue, self._server.address) from error.__cause__
 
     async def _channel(self, exchange: str) -> Channel:
-        async with self._opening:
+        async with self._opening[exchange]:
             channel = self._channels.get(exchange)
             if channel is None or channel.is_closed:
-                channel = self._channels[exchange] = await self._server.channel(confirms=True)
+                channel = await self._server.channel(confirms=True)
+                with self._server.translated():
+                    await channel.exchange_declare(exchange, passive=True, timeout=CONFIRM_SECONDS)
+                self._channels[exchange] = channel
             return channel
 
 
