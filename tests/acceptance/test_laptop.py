@@ -249,5 +249,6 @@ def test_what_a_cache_of_replies_answered_is_told_and_paid_for_no_more(tmp_path:
         ran = aios("up", "team", "--once", cwd=tmp_path)
     assert "1/1 tasks  2 calls, 2 from the cache, $0.00 paid" in ran.out, ran.out
     described = aios("describe", "project", "greeting", cwd=tmp_path).out
+    assert "cached: 2" in aios("get", "project", "greeting", "-o", "yaml", cwd=tmp_path).out
     assert "2 (2 cached)" in described
     assert "in all: 2 calls, 2 from the cache, $0.00 paid" in described

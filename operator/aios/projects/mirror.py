@@ -18,6 +18,7 @@ def build_run_status(log: RunLog) -> RunStatus:
         sequence=log.seq,
         tasks=tuple(_task(task) for task in list(state.tasks.values())[:MOST_TASKS]),
         calls=state.spend.calls,
+        cached=state.spend.cached,
         in_doubt=state.spend.in_doubt,
         tokens=state.spend.input_tokens + state.spend.output_tokens,
         cost=f"{state.spend.cost:f}",

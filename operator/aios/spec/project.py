@@ -115,6 +115,7 @@ class RunStatus(Part):
         default=(), description="Its tasks.", json_schema_extra={"x-kubernetes-list-map-keys": ["name"]}
     )
     calls: int = Field(default=0, description="Model calls that were answered.")
+    cached: int = Field(default=0, description="Of these, how many by the team's reply cache: nobody was paid.")
     in_doubt: int = Field(default=0, description="Model calls started whose answer was never recorded.")
     tokens: int = Field(default=0, description="Tokens used.")
     cost: Sentence = Field(default="0", description="USD spent, with calls in doubt at their worst case.")
