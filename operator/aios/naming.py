@@ -87,6 +87,11 @@ def mail_stream(run: str, member: str) -> str:
     return f"{MAIL_STREAMS}{run}/{member}"
 
 
+def project_streams(namespace: str, project: str) -> tuple[str, ...]:
+    """What the names of all streams of a project's runs begin with; those that speak of others come last."""
+    return tuple(f"{root}{namespace}/{project}/" for root in (ATTEMPT_STREAMS, MAIL_STREAMS, RUN_STREAMS))
+
+
 def declared_stream(namespace: str, kind: str, name: str) -> str:
     """The journal stream that tells which installations declare a thing."""
     return f"declared/{namespace}/{kind}/{name}"

@@ -187,3 +187,14 @@ def test_readers_that_know_of_no_such_stop_read_a_claim() -> None:
     told = Claimed(epoch=1, worker="w", yielded=True).model_dump(mode="json", by_alias=True)
     assert told == {"kind": "Claimed", "epoch": 1, "worker": "w", "yielded": True}
     assert ATTEMPT_EVENT.validate_python({**told, "later": "field"}) == Claimed(epoch=1, worker="w", yielded=True)
+
+
+async def test_a_claim_ends_when_its_stream_was_deleted(journal: SqliteJournal) -> None:
+    log = await AttemptLog.open(journal, STREAM)
+    await log.claim("w")
+    await log.append(TOOL)
+    await journal.delete(STREAM)
+    async with asyncio.timeout(5):
+        with pytest.raises(FencedError, match="was deleted"):
+            await log.append(ENDED)
+    assert await journal.streams("attempts/") == ()

@@ -1,5 +1,6 @@
 """What the engine reads from attempts' streams, and the one record it writes there."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aios.embedded.journal import SqliteJournal
+from aios.errors import SequenceConflictError
 from aios.naming import ENDED_AT, attempt_stream
 from aios.ports.journal import Record, Stored
 from aios.projects.attempts import Attempts, Hint
@@ -104,3 +106,13 @@ async def test_a_bell_that_is_wrong_is_not_believed(journal: SqliteJournal, hint
 @pytest.mark.parametrize("body", [{}, {"attempt": 1}, {"attempt": "1", ENDED_AT: 3}, {"attempt": 1, ENDED_AT: 0}])
 def test_a_bell_that_does_not_say_gives_no_hint(body: Mapping[str, str | int]) -> None:
     assert Hint.from_body(body) is None
+
+
+async def test_an_attempt_whose_stream_was_deleted_meanwhile_is_not_cancelled_for_ever(journal: SqliteJournal) -> None:
+    attempts = Attempts(journal)
+    await write(journal, 0, Claimed(epoch=1, worker="w"))
+    assert await attempts.result(RUN, "a", 1) is None
+    await journal.delete(STREAM)
+    async with asyncio.timeout(5):
+        with pytest.raises(SequenceConflictError):
+            await attempts.cancel(RUN, "a", 1, "enough")

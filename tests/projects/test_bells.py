@@ -12,6 +12,7 @@ from aios.ports.clock import SystemClock
 from aios.ports.journal import Record
 from aios.projects.bells import SILENT_SWEEPS, Bells
 from aios.projects.engine import SWEEP_SECONDS
+from aios.projects.ringer import Ringer
 from aios.projects.run_log import RunLog
 from tests.projects.building import task
 from tests.projects.simulation import simulate
@@ -56,7 +57,7 @@ async def dispatched(folder: Path) -> RunLog:
 
 
 def bells(queue: Queue, book: Book) -> Bells:
-    return Bells(queue, book)  # type: ignore[arg-type]  # the parts that are used
+    return Bells(Ringer(queue), book)  # type: ignore[arg-type]  # the parts that are used
 
 
 async def sweeps_until_it_rings(made: Bells, log: RunLog, queue: Queue) -> int:

@@ -1,6 +1,5 @@
 """Other installations on the same journal: what is theirs, or theirs too, is not ended here."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,12 +31,9 @@ class Declared:
         return self.there and ref == SHARED
 
 
-@pytest.fixture
-async def laptop(tmp_path: Path) -> AsyncIterator[Laptop]:
-    made = Laptop(tmp_path)
-    await made.prepare()
-    yield made
-    await made.close()
+@pytest.fixture(autouse=True)
+async def prepared(laptop: Laptop) -> None:
+    await laptop.prepare()
 
 
 async def dispatched(laptop: Laptop, name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aios.embedded.journal import SqliteJournal
+from aios.errors import ServiceUnavailableError
 from aios.ports.journal import Record, Snapshot, Stored
 from aios.projects.run_tails import ENDED_AT_A_LOOK, RunTails
 from aios.tasks.run_events import EngineStarted, RetryRequested, RunEnded, RunEvent, RunStarted
@@ -23,9 +24,13 @@ class CountingJournal(SqliteJournal):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.asked: Counter[str] = Counter()
+        self.refuses: set[int] = set()
+        """Reads by their number that fail."""
 
     async def read(self, stream: str, after: int = 0, limit: int | None = None) -> Sequence[Stored]:
         self.asked["read"] += 1
+        if self.asked["read"] in self.refuses:
+            raise ServiceUnavailableError("gone")
         return await super().read(stream, after, limit)
 
     async def head(self, stream: str) -> int:
@@ -102,6 +107,17 @@ async def test_what_had_ended_before_is_read_only_once_it_goes_on_and_then_whole
     assert await _news(tails) == []
     await journal.add("runs/a", RETRY)
     assert await _news(tails) == [("runs/a", 1), ("runs/a", 2), ("runs/a", 3), ("runs/a", 4)]
+
+
+async def test_a_retry_is_given_with_the_next_look_when_reading_it_failed(journal: CountingJournal) -> None:
+    await journal.add("runs/a", STARTED, ENDED)
+    tails = RunTails(journal, "runs/", {"runs/a": 2})
+    assert await _news(tails) == []
+    await journal.add("runs/a", RETRY)
+    journal.refuses = {journal.asked["read"] + 2}
+    with pytest.raises(ServiceUnavailableError):
+        await _news(tails)
+    assert await _news(tails) == [("runs/a", 1), ("runs/a", 2), ("runs/a", 3)]
 
 
 async def test_what_ended_between_knowing_and_looking_is_read_whole(journal: CountingJournal) -> None:

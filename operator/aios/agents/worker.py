@@ -191,7 +191,8 @@ class AgentWorker:
                 epoch = await log.claim(self._id)
                 await delivery.ack()
                 await self._work(assignment, log, epoch, stop)
-            await self._conclude(bell, log)
+        # Without the lease: should the broker confirm nothing for long, sweeps look at attempts that nobody holds.
+        await self._conclude(bell, log)
 
     def _poisoned(self, log: AttemptLog) -> str:
         intended = "; its files may be in the workspace already" if log.intent else ""

@@ -208,9 +208,10 @@ class AttemptLog:
         An append that was cancelled while its thread worked may arrive at any later moment, even after the record
         that followed it was tried first.
         """
-        for stored in await self._journal.read(self.stream, self.seq):
-            if stored.seq <= self.seq:
-                continue
+        news = [stored for stored in await self._journal.read(self.stream, self.seq) if stored.seq > self.seq]
+        if not news and await self._journal.head(self.stream) < self.seq:
+            raise FencedError(f"{self.stream} was deleted; this claim is over")
+        for stored in news:
             if stored.id not in self._own:
                 raise FencedError(f"{self.stream}: record {stored.seq} is somebody else's; this claim is over")
             self._settle(stored.id)

@@ -57,7 +57,8 @@ class Attempts:
         return next((event.result for event in seen if isinstance(event, Ended)), None)
 
     async def cancel(self, run: str, task: str, attempt: int, reason: str) -> TaskResult:
-        """End it as Cancelled, unless it ended by itself before: then that is its result."""
+        """End it as Cancelled, unless it ended by itself before: then that is its result. Raises SequenceConflictError
+        when its stream was deleted meanwhile: somebody forgets the run."""
         stream = attempt_stream(run, task, attempt)
         while True:
             ended = await self.result(run, task, attempt)
@@ -66,7 +67,10 @@ class Attempts:
             try:
                 return await self._end(stream, Outcome.CANCELLED, reason)
             except SequenceConflictError:
-                continue  # its worker was quicker by a record: read that, then try again
+                if await self._journal.head(stream) < len(self._read[stream]):
+                    self.release(run, task, attempt)
+                    raise
+                # Its worker was quicker by a record: read that, then try again.
 
     async def withdraw(self, run: str, task: str, attempt: int, reason: str) -> None:
         """End it as Withdrawn, unless it has ended or somebody is writing: then there is somebody after all."""

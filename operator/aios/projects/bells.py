@@ -4,14 +4,13 @@ Ringing is harmless: ids are derived, a worker that is late finds the attempt ta
 queue that nobody empties would grow for ever; so each silence is answered later than the one before.
 """
 
-import logging
 from dataclasses import dataclass
 
-from aios.errors import ServiceUnavailableError, UnroutableError
 from aios.naming import attempt_lease, message_id, queue_name
 from aios.parallel import in_parallel
-from aios.ports.broker import Broker, Message
+from aios.ports.broker import Message
 from aios.ports.leases import Leases
+from aios.projects.ringer import Ringer
 from aios.projects.run_log import RunLog
 from aios.projects.state import TaskState
 
@@ -19,8 +18,6 @@ SILENT_SWEEPS = 4
 """Sweeps without a lease holder after which an attempt is rung for again; doubles with each ring. They take longer
 than a worker needs to renew a lease that was wiped, or its work would be given to somebody else under its hands."""
 LONGEST_SILENCE = 64
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,8 +41,8 @@ class Sweep:
 class Bells:
     """The doorbells of one run's attempts in flight."""
 
-    def __init__(self, broker: Broker, leases: Leases) -> None:
-        self._broker, self._leases = broker, leases
+    def __init__(self, ringer: Ringer, leases: Leases) -> None:
+        self._ringer, self._leases = ringer, leases
         self._rung: dict[tuple[str, int], _Rung] = {}
 
     async def ring_new(self, log: RunLog) -> None:
@@ -80,7 +77,7 @@ class Bells:
         return Sweep(tuple(unheld), tuple(abandoned))
 
     async def _ring(self, log: RunLog, task: TaskState) -> bool:
-        """Whether the bell is confirmed. The next sweep tries again, so a missing queue is a warning, no error."""
+        """Whether the bell is confirmed. The next turn tries again."""
         started = log.state.started
         if started is None:
             return False
@@ -91,9 +88,4 @@ class Bells:
             "attempt": task.attempt,
             "seq": log.dispatched_at(task.name, task.attempt),
         }
-        try:
-            await self._broker.publish(queue, Message(message_id(log.run, task.name, task.attempt, "task"), body))
-        except (UnroutableError, ServiceUnavailableError) as error:
-            _log.warning("cannot ring %s for %s/%s yet: %s", queue, log.run, task.name, error)
-            return False
-        return True
+        return await self._ringer.ring(queue, Message(message_id(log.run, task.name, task.attempt, "task"), body))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from aios.errors import SequenceConflictError
 from aios.naming import queue_name
+from aios.parallel import in_parallel
 from aios.ports.broker import Broker
 from aios.ports.clock import Clock
 from aios.ports.journal import Journal
@@ -13,7 +14,8 @@ from aios.ports.leases import Leases
 from aios.ports.resources import Resources
 from aios.projects.bells import Bells
 from aios.projects.drive import Drive
-from aios.projects.runs import forget_run, has_ended, orphans, runs_of, unfinished_run
+from aios.projects.ringer import Ringer
+from aios.projects.runs import forget_runs, has_ended, orphans, runs_of, unfinished_run
 from aios.projects.world import Staff, World, runnable
 from aios.spec.base import Kind, Ref
 from aios.spec.project import Project
@@ -61,6 +63,7 @@ class Desk:
     ) -> None:
         self._ports, self._world, self._engine, self._neighbours = ports, world, engine, neighbours
         self._hands_off = hands_off_seconds
+        self._ringer = Ringer(ports.broker)
         self.drives: dict[Ref, Drive] = {}
         self._fenced: dict[Ref, float] = {}
         self._forgotten: dict[Ref, str] = {}
@@ -113,7 +116,7 @@ class Desk:
         return drive
 
     async def _drive(self, ref: Ref, run: str) -> Drive:
-        bells = Bells(self._ports.broker, self._ports.leases)
+        bells = Bells(self._ringer, self._ports.leases)
         return await Drive.open(ref, run, journal=self._ports.journal, clock=self._ports.clock, bells=bells)
 
     async def _complete_staff(self, namespace: str, team: str) -> Staff | None:
@@ -128,24 +131,21 @@ class Desk:
         """Take over unfinished runs whose project is gone, so that they can be cancelled; of our own only."""
         known = frozenset((ref.namespace, ref.name) for ref in self._world.projects())
         for namespace in sorted(namespaces) if namespaces is not None else [None]:
-            for run in await orphans(self._ports.journal, namespace, known):
-                try:
-                    if await self._is_ours_alone(_project(run)):
-                        await self._adopt(run)
-                except (SequenceConflictError, ValueError):  # another engine has it, or a newer version wrote it
-                    _log.exception("%s has no project and is left alone", run)
+            await in_parallel(self._adopt, await orphans(self._ports.journal, namespace, known))
 
     async def _is_ours_alone(self, project: Ref) -> bool:
         others = self._neighbours
         return others is None or (await others.ours(project) and not await others.elsewhere(project))
 
     async def _adopt(self, run: str) -> None:
-        if await has_ended(self._ports.journal, run):
-            return
         ref = _project(run)
-        drive = await self._drive(ref, run)
-        await drive.take_over(self._engine, None, None)
-        self.drives[ref] = drive
+        try:
+            if await self._is_ours_alone(ref) and not await has_ended(self._ports.journal, run):
+                drive = await self._drive(ref, run)
+                await drive.take_over(self._engine, None, None)
+                self.drives[ref] = drive
+        except (SequenceConflictError, ValueError):  # another engine has it, or a newer version wrote it
+            _log.exception("%s has no project and is left alone", run)
 
     def fence(self, ref: Ref, error: SequenceConflictError) -> None:
         """Another engine wrote to the run: it is that engine's now."""
@@ -170,7 +170,8 @@ class Desk:
         return tuple(left)
 
     async def fence_all(self, namespace: str, project: str) -> bool:
-        """Take the project out of this engine's hands and fence what is in flight; whether anything was."""
+        """Take the project out of this engine's hands, and out of any other's, and fence what is in flight; whether
+        anything was."""
         ref = Ref(Kind.PROJECT, namespace, project)
         known = self._world.project(ref)
         if known is not None:
@@ -180,13 +181,17 @@ class Desk:
         for run in await runs_of(self._ports.journal, namespace, project):
             drive = await self._drive(ref, run)
             found = found or bool(drive.state.running)
+            await drive.take_over(self._engine, None, None)
             await drive.stop_everything("the project was deleted with its journal")
         return found
 
     async def forget(self, namespace: str, project: str) -> None:
         """Delete every stream of the project's runs. Call `fence_all` first, and again after an error."""
-        for run in await runs_of(self._ports.journal, namespace, project):
-            await forget_run(self._ports.journal, run)
+        await forget_runs(self._ports.journal, namespace, project)
+
+    async def close(self) -> None:
+        """Give up the bells that the broker has not confirmed."""
+        await self._ringer.close()
 
 
 def _project(run: str) -> Ref:

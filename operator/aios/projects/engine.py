@@ -81,15 +81,18 @@ class Engine:
     async def run(self) -> None:
         """Until cancelled. Attempts in flight go on without it; the next engine takes over where this one stopped."""
         await self._until_served(self._begin, "read the resources")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch())
-            group.create_task(self._mirror.run(self._ports.clock.sleep))
-            while True:
-                heed_cancellation()
-                async with self._turn_lock:
-                    await self._turn()
-                self._listen(group)
-                await self._wait()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch())
+                group.create_task(self._mirror.run(self._ports.clock.sleep))
+                while True:
+                    heed_cancellation()
+                    async with self._turn_lock:
+                        await self._turn()
+                    self._listen(group)
+                    await self._wait()
+        finally:
+            await self._desk.close()
 
     async def forget(self, namespace: str, project: str) -> None:
         """Delete the run, attempt and mail streams of a project that was deleted with its journal. Idempotent.

@@ -75,7 +75,7 @@ class RunTails:
 
     async def _news_of(self, stream: str) -> Sequence[Stored]:
         after = self._read.get(stream, 0)
-        records = () if stream in self._ended else await self._journal.read(stream, after)
+        records = () if after and stream in self._ended else await self._journal.read(stream, after)
         if records or not after:
             return records
         head = await self._journal.head(stream)

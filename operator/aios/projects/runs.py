@@ -1,6 +1,7 @@
 """Which runs a project has in the journal: the one it left unfinished, and all of them when it is to be forgotten."""
 
-from aios.naming import attempt_stream, mail_stream, run_stream
+from aios.naming import project_streams, run_stream
+from aios.parallel import in_parallel
 from aios.ports.journal import Journal
 from aios.projects.fold import fold
 from aios.tasks.run_events import RUN_EVENT, RetryRequested, RunEnded
@@ -13,10 +14,9 @@ async def runs_of(journal: Journal, namespace: str, project: str) -> tuple[str, 
 
 async def unfinished_run(journal: Journal, namespace: str, project: str) -> str | None:
     """The run that has not ended, if there is one. A project has at most one: the next starts when it is over."""
-    for run in await runs_of(journal, namespace, project):
-        if not await has_ended(journal, run):
-            return run
-    return None
+    runs = await runs_of(journal, namespace, project)
+    over = await in_parallel(lambda run: has_ended(journal, run), runs)
+    return next((run for run, ended in zip(runs, over, strict=True) if not ended), None)
 
 
 async def orphans(journal: Journal, namespace: str | None, projects: frozenset[tuple[str, str]]) -> tuple[str, ...]:
@@ -25,12 +25,11 @@ async def orphans(journal: Journal, namespace: str | None, projects: frozenset[t
     return tuple(run for run in known if tuple(run.split("/")[:2]) not in projects)
 
 
-async def forget_run(journal: Journal, run: str) -> None:
-    """Delete the run's own stream last: until then a second call still finds everything."""
-    for prefix in (attempt_stream(run, "", 0).removesuffix("/0"), mail_stream(run, "")):
-        for stream in await journal.streams(prefix):
-            await journal.delete(stream)
-    await journal.delete(run_stream(run))
+async def forget_runs(journal: Journal, namespace: str, project: str) -> None:
+    """Delete all streams of the project, in the end once more those that somebody who was late wrote to meanwhile."""
+    prefixes = project_streams(namespace, project)
+    for prefix in (*prefixes, *prefixes):
+        await in_parallel(journal.delete, await journal.streams(prefix))
 
 
 async def _runs(journal: Journal, prefix: str) -> tuple[str, ...]:

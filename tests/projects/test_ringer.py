@@ -1,0 +1,83 @@
+"""A broker that confirms nothing holds up nobody, and is not sent the same bell again and again."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from aios.errors import ServiceUnavailableError, UnroutableError
+from aios.ports.broker import Message
+from aios.projects import ringer as module
+from aios.projects.ringer import Ringer
+
+
+@dataclass
+class Broker:
+    """Takes a bell at once, or when it is let through."""
+
+    let_through: asyncio.Event = field(default_factory=asyncio.Event)
+    refusal: Exception | None = None
+    sent: list[str] = field(default_factory=list)
+
+    async def publish(self, queue: str, message: Message) -> None:
+        self.sent.append(message.id)
+        await self.let_through.wait()
+        if self.refusal is not None:
+            raise self.refusal
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+async def ringer(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ringer]:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
+    made = Ringer(broker)  # type: ignore[arg-type]  # the part that is used
+    yield made
+    await made.close()
+
+
+def bell(number: int) -> Message:
+    return Message(f"m{number}", {"run": "default/p/1", "task": "a"})
+
+
+async def test_a_bell_that_is_confirmed_at_once_is_known_to_be(broker: Broker, ringer: Ringer) -> None:
+    broker.let_through.set()
+    assert await ringer.ring("q", bell(1))
+
+
+@pytest.mark.parametrize("refusal", [UnroutableError("no queue q"), ServiceUnavailableError("gone")])
+async def test_a_refusal_is_no_error(broker: Broker, ringer: Ringer, refusal: Exception) -> None:
+    broker.let_through.set()
+    broker.refusal = refusal
+    assert not await ringer.ring("q", bell(1))
+
+
+async def test_hundreds_of_bells_wait_no_longer_than_the_first(broker: Broker, ringer: Ringer) -> None:
+    began = time.monotonic()
+    for number in range(200):
+        assert not await ringer.ring("q", bell(number))
+    assert time.monotonic() - began < 200 * 0.05 / 2
+    await asyncio.sleep(0)
+    assert len(broker.sent) == 200
+
+
+async def test_a_bell_that_is_under_way_is_not_sent_twice(broker: Broker, ringer: Ringer) -> None:
+    for _ in range(3):
+        assert not await ringer.ring("q", bell(1))
+    assert broker.sent == ["m1"]
+    broker.let_through.set()
+    await asyncio.sleep(0.01)
+    assert await ringer.ring("q", bell(1)), "nothing is overdue any more: it waits for the confirm again"
+    assert broker.sent == ["m1", "m1"]
+
+
+async def test_what_is_under_way_ends_with_it(broker: Broker, ringer: Ringer) -> None:
+    await ringer.ring("q", bell(1))
+    await ringer.close()
+    broker.let_through.set()
+    assert await ringer.ring("q", bell(1))
