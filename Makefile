@@ -75,7 +75,7 @@ clean: ## Delete .venv and tool caches (state folders and the servers in ~/.cach
 
 $(BIN)/python:
 ifneq ($(UV),)
-	@$(UV) venv --quiet --clear --python '>=3.11' $(VENV)
+	@$(UV) venv --quiet --clear --seed --python '>=3.11' $(VENV)
 else
 	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi; python=; \

@@ -5,6 +5,8 @@ this tree is a defect of ours and travels as it is.
 """
 
 import errno
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,11 +36,16 @@ class HeldElsewhereError(EnvironmentProblemError):
     """Another installation on the same services means something else by the same name."""
 
 
+def install_line(extra: str) -> str:
+    """The command that adds an optional part to the Python that runs us; another's pip would not find the package."""
+    return f"{shlex.quote(sys.executable)} -m pip install 'aios-operator[{extra}]'"
+
+
 class MissingExtraError(EnvironmentProblemError):
     """An optional part is not installed; the message names the install line."""
 
     def __init__(self, extra: str, what: str) -> None:
-        super().__init__(f"{what} needs an optional part: pip install 'aios-operator[{extra}]'")
+        super().__init__(f"{what} needs an optional part: {install_line(extra)}")
 
 
 class ServiceUnavailableError(AiosError):

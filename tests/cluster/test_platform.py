@@ -115,7 +115,9 @@ def test_only_aios_gets_in_and_nothing_gets_out(platform: ControlPlane) -> None:
     assert management["from"] == [system]
 
 
-def test_the_variables_of_aios_go_into_any_namespace(platform: ControlPlane, namespace: str, folder: Path) -> None:
+def test_the_variables_of_aios_become_the_secret_of_the_namespace_named(
+    platform: ControlPlane, namespace: str, folder: Path
+) -> None:
     platform.kubectl("apply", "-k", str(folder / "kustomize" / "clients"), "-n", namespace)
     secret = platform.kubectl_json("get", "secret", "aios-services", "-n", namespace)["data"]
     hosts = {base64.b64decode(value).decode().rpartition("@")[2].partition(".")[0] for value in secret.values()}

@@ -165,3 +165,17 @@ async def test_put_into_a_bucket_that_nobody_made_is_refused(buckets: BucketsCli
     with pytest.raises(NotFoundError, match="nobodys"):
         await buckets.bucket("nobodys").put("key", b"data")
     assert list(await buckets.buckets()) == []
+
+
+async def test_what_is_erased_is_gone_and_nothing_beside_it(buckets: BucketsClient) -> None:
+    await buckets.ensure_bucket("aios-a")
+    objects = buckets.bucket("aios-a")
+    for key in ("projects/one/a", "projects/one/b!/c", "projects/one", "projects/one-more/a"):
+        await objects.put(key, b"data")
+    await objects.put("projects/one/a", b"overwritten")
+    await objects.delete("projects/one/b!/c")
+    for _ in range(2):
+        await buckets.erase("aios-a", "projects/one/")
+    assert list(await objects.list("")) == ["projects/one", "projects/one-more/a"]
+    await buckets.erase("nobodys", "projects/")
+    assert list(await buckets.buckets()) == ["aios-a"]

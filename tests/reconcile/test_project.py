@@ -78,6 +78,7 @@ async def test_without_services_it_says_so_and_runs_once_they_come(laptop: Lapto
     await given_accepted(laptop)
     judged = await laptop.condition(PROJECT, ConditionType.STALLED)
     assert (judged.status, judged.reason) == ("True", Reason.SERVICES_NOT_CONFIGURED)
+    assert "`kubectl rollout restart deployment -n aios-system`" in judged.message
     laptop.become(with_services)
     await laptop.settle()
     assert (await laptop.condition(PROJECT)).status == "True"

@@ -1,5 +1,6 @@
 """The compose file and its passwords: Docker is not needed to see that they are complete, bounded and private."""
 
+import os
 import re
 import shutil
 import stat
@@ -126,10 +127,54 @@ def test_the_urls_that_are_written_are_what_aios_reads(
     assert services.knowledge
 
 
-def test_git_ignores_what_the_script_writes() -> None:
-    for path in (".env", "host.env", "kustomize/servers.env", "kustomize/clients/services.env"):
+def test_git_ignores_what_the_script_and_people_write_there() -> None:
+    for path in (".env", "host.env", "keys.env", "kustomize/servers.env", "kustomize/clients/services.env"):
         asked = ["git", "check-ignore", "-q", "--no-index", f"specs/platform/{path}"]
         assert subprocess.run(asked, cwd=ROOT, check=False, timeout=30).returncode == 0, path
+
+
+def test_no_image_is_built_with_what_stands_there() -> None:
+    assert "specs/platform" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_keys_of_models_go_to_workers_alone_and_may_be_missing() -> None:
+    told = {name for name, service in SERVICES.items() if "env_file" in service}
+    assert told == {name for name, service in SERVICES.items() if service.get("command", [""])[0] == "worker"}
+    for name in told:
+        assert SERVICES[name]["env_file"] == [{"path": "keys.env", "required": False}]
+
+
+@each_service()
+def test_no_capability_is_given_back_but_to_an_entrypoint_that_changes_its_user(name: str) -> None:
+    expected = {"CHOWN", "SETGID", "SETUID"} if name == "seaweedfs" else set()
+    assert set(SERVICES[name].get("cap_add", ())) == expected
+
+
+@pytest.mark.skipif(not (shutil.which("setpriv") and os.geteuid() == 0), reason="only root may give capabilities away")
+@pytest.mark.parametrize("enough", [True, False])
+def test_those_capabilities_are_what_giving_a_folder_away_and_changing_the_user_takes(
+    tmp_path: Path, enough: bool
+) -> None:
+    """What SeaweedFS's entrypoint does, in the same order, over a volume that an older image left to root."""
+    left = [f"+{name.lower()}" for name in SERVICES["seaweedfs"]["cap_add"]] if enough else []
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "file").touch()
+    become = "setpriv --reuid 12345 --regid 12345 --clear-groups"
+    steps = f"chown -R 12345:12345 . && exec {become} sh -c 'id -u; touch file more'"
+    bounded = ["setpriv", "--no-new-privs", f"--bounding-set={','.join(['-all', *left])}", "--inh-caps=-all"]
+    command = [*bounded, "sh", "-c", steps]
+    done = subprocess.run(command, cwd=data, check=False, capture_output=True, text=True, timeout=30)
+    assert ((done.returncode, done.stdout) == (0, "12345\n")) == enough, done.stderr
+
+
+def test_no_step_puts_the_administrators_keys_into_a_namespace_of_teams() -> None:
+    told = (FOLDER / "README.md").read_text()
+    assert re.findall(r"clients -n (\S+)", told) == ["aios-system"]
+    (shared,) = re.findall(
+        r"^\$ cat >>.*?^\$ kubectl create secret generic aios-services", told, re.MULTILINE | re.DOTALL
+    )
+    assert set(re.findall(r"^(AIOS_\w+)=", shared, re.MULTILINE)) == {"AIOS_BROKER_URL", "AIOS_OBJECTS_URL"}
 
 
 def test_there_is_a_worker_for_each_agent_of_the_team() -> None:

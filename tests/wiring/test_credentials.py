@@ -78,12 +78,44 @@ def test_a_vendors_own_variable_is_sent_to_the_vendor_only(
     assert vendor_variable(ModelSpec(provider=provider, model="m", endpoint=endpoint)) == variable
 
 
-def test_who_needs_a_key_is_told_where_to_put_it() -> None:
-    claude = ModelSpec(provider=Provider.ANTHROPIC, model="claude", credentials_secret_ref=REF)
-    assert needs_key(claude)
-    assert ".aios/secrets/anthropic/api-key" in advice(claude)
-    assert "ANTHROPIC_API_KEY" in advice(claude)
+def test_who_cannot_be_meant_to_go_without_a_key_needs_one() -> None:
+    assert needs_key(ModelSpec(provider=Provider.ANTHROPIC, model="claude", credentials_secret_ref=REF))
     assert not needs_key(ModelSpec(provider=Provider.OLLAMA, model="m"))
+
+
+async def test_a_document_of_files_counts_before_the_one_that_is_stored(tmp_path: Path) -> None:
+    resources = SqliteResources(tmp_path / "resources.db")
+    stored = Secret(metadata=ObjectMeta(name="anthropic"), string_data={"api-key": "as it was"})
+    await resources.apply(stored)
+    changed = stored.model_copy(update={"string_data": {"api-key": "as it will be"}})
+    for stated, value in ({changed.ref: changed}, "as it will be"), ({}, "as it was"):
+        credentials = FoundCredentials(resources=resources, stated=stated, mounted=tmp_path / "m", environment={})
+        assert await found(credentials) == (value, "Secret default/anthropic, key api-key")
+    await resources.close()
+
+
+async def test_a_person_is_told_the_places_that_are_looked_into_in_their_order(tmp_path: Path) -> None:
+    resources, state = SqliteResources(tmp_path / "resources.db"), tmp_path / ".aios"
+    document, file = "Secret default/anthropic, key api-key", f"{state}/secrets/anthropic/api-key"
+    laptop = FoundCredentials(resources=resources, state=state, mounted=tmp_path / "m", environment={})
+    told = laptop.places("default", REF, "ANTHROPIC_API_KEY")
+    assert tuple(told) == (document, file, "the environment's ANTHROPIC_API_KEY")
+    assert advice(told) == f"Put one into {document} or {file} or the environment's ANTHROPIC_API_KEY"
+    await resources.close()
+
+
+def test_who_sees_no_secrets_is_not_told_of_them(tmp_path: Path) -> None:
+    worker = FoundCredentials(state=tmp_path, mounted=tmp_path / "m", environment={})
+    told = worker.places("default", REF, "ANTHROPIC_API_KEY")
+    assert tuple(told) == (f"{tmp_path}/secrets/anthropic/api-key", "the environment's ANTHROPIC_API_KEY")
+    (tmp_path / "m").mkdir()
+    pod = FoundCredentials(mounted=tmp_path / "m", environment={})
+    assert tuple(pod.places("default", REF, "")) == ("Secret default/anthropic, key api-key",)
+
+
+def test_who_is_looked_for_nowhere_is_to_state_a_reference(tmp_path: Path) -> None:
+    nowhere = FoundCredentials(state=tmp_path, mounted=tmp_path, environment={}).places("default", None, "")
+    assert advice(nowhere) == "State spec.credentialsSecretRef"
 
 
 def test_no_key_is_part_of_a_workers_configuration() -> None:

@@ -335,5 +335,16 @@ def test_another_user_at_the_same_server(url: str, expected: str) -> None:
 async def test_the_shared_sentence_ends_as_sentences_do(here: Installation) -> None:
     here.broker.trouble, here.objects.trouble = NoUsersError("one"), NoUsersError("other")
     said = await here.access().ensure(team(member("a")))
-    assert said.count(". ") == 1
+    assert said.count(". ") == 2
     assert said.endswith(".")
+
+
+@pytest.mark.parametrize("secrets_allowed", [True, False])
+async def test_who_shares_a_secret_is_told_how_its_pods_come_to_read_it(
+    here: Installation, secrets_allowed: bool
+) -> None:
+    here.objects.trouble = NoUsersError("the store makes none")
+    here.secrets.trouble = None if secrets_allowed else EnvironmentProblemError("create Secret: forbidden")
+    said = await here.access().ensure(team())
+    command = "kubectl rollout restart deployment -n default -l app.kubernetes.io/managed-by=aios-operator"
+    assert said.endswith(f"Pods read it when they start: once it is made or changed, `{command}`.")

@@ -1,4 +1,5 @@
-"""`aios worker` where it cannot work yet: in a pod it waits visibly, elsewhere it says what to do."""
+"""`aios worker` where it cannot work yet: in a pod it waits visibly, elsewhere it says what to do. Where it looks for
+its models' keys."""
 
 import json
 import os
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from aios.settings import read_settings
+from aios.spec.base import SecretKeyRef
+from aios.wiring import worker
 from tests.desired.building import worker_file
 
 
@@ -56,3 +60,40 @@ def test_worker_outside_a_pod_without_a_state_folder_says_what_to_do(config: Pat
         assert process.wait(timeout=20) == 3
         assert process.stderr
         assert "--state DIR" in process.stderr.read()
+
+
+REF = SecretKeyRef(name="anthropic", key="api-key")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose `.aios` holds a key, with the process two folders below it."""
+    key = tmp_path / ".aios" / "secrets" / "anthropic" / "api-key"
+    key.parent.mkdir(parents=True)
+    key.write_text("of the project")
+    below = tmp_path / "src" / "part"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    for name in ("AIOS_STATE_DIR", "ANTHROPIC_API_KEY", "POD_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+async def test_a_key_is_in_the_state_folder_that_any_command_would_take_here(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await worker._credentials(read_settings()).find("default", REF, "")
+    assert found is not None
+    assert (found.value, found.source) == ("of the project", f"{project}/.aios/secrets/anthropic/api-key")
+    monkeypatch.setenv("AIOS_STATE_DIR", str(project / "elsewhere"))
+    credentials = worker._credentials(read_settings())
+    assert await credentials.find("default", REF, "") is None
+    told = credentials.places("default", REF, "ANTHROPIC_API_KEY")
+    assert tuple(told) == (f"{project}/elsewhere/secrets/anthropic/api-key", "the environment's ANTHROPIC_API_KEY")
+
+
+async def test_a_pod_takes_no_key_from_files_that_lie_about(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_NAME", "t-developer-0")
+    credentials = worker._credentials(read_settings())
+    assert await credentials.find("default", REF, "") is None
+    assert not any(str(project) in place for place in credentials.places("default", REF, "ANTHROPIC_API_KEY"))

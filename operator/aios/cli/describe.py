@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aios.cli.options import Namespace, State
-from aios.cli.reading import Context, ref_of, required, say_if_stopped, with_laptop, with_resources
-from aios.cli.terminal import out, paint, table
-from aios.errors import ServiceUnavailableError
+from aios.cli.reading import (
+    Context,
+    ref_of,
+    required,
+    say_if_stopped,
+    services_stated,
+    with_laptop,
+    with_resources,
+    with_services,
+)
+from aios.cli.terminal import out, paint, say, table
+from aios.errors import AiosError, ServiceUnavailableError
 from aios.spec.base import Condition, Resource
 
 if TYPE_CHECKING:
     from aios.embedded.resources import Event
     from aios.ports.resources import AnyResource, Resources
     from aios.tasks.run_events import AnyRunEvent
-    from aios.wiring.ports import LaptopPorts
+    from aios.wiring.ports import LaptopPorts, WorkPorts
 
 app = typer.Typer(add_completion=False)
 
@@ -40,7 +49,11 @@ def describe(
     state: State = None,
     context: Context = None,
 ) -> None:
-    """Show everything about one resource: spec, conditions with what to do, events, and a project's tasks."""
+    """Show everything about one resource: spec, conditions with what to do, events, and a project's tasks.
+
+    With --context a project's tasks are shown where AIOS_BROKER_URL, AIOS_OBJECTS_URL and AIOS_SESSIONS_URL name the
+    cluster's services.
+    """
     ref = ref_of(target, namespace)
 
     async def on_laptop(ports: "LaptopPorts") -> "_Told":
@@ -54,9 +67,33 @@ def describe(
         told = with_laptop(state, on_laptop)
         say_if_stopped(state)
     else:
-        told = _Told(with_resources(state, context, on_cluster))
+        told = _of_cluster(with_resources(state, context, on_cluster))
     for line in _lines(told):
         out(line)
+
+
+def _of_cluster(found: "AnyResource") -> _Told:
+    """With a project's run, if the services that know it are stated. What keeps them from being asked is told on
+    stderr: the cluster has answered already, and services stated for something else must not hide that."""
+    from aios.spec.project import Project
+
+    if not isinstance(found, Project) or not found.status.run.id:
+        return _Told(found)
+
+    async def history(ports: "WorkPorts") -> "Sequence[AnyRunEvent]":
+        return await _history(ports, found)
+
+    try:
+        services = services_stated()
+        if services.missing():
+            return _Told(found)
+        told = _Told(found, with_services(services, history))
+    except AiosError as error:
+        say(f"tasks and routes are not known: {error}")
+        return _Told(found)
+    if not told.history:
+        say(f"run {found.status.run.id} is not on record at the services stated here: are they those of this cluster?")
+    return told
 
 
 async def _replicas(ports: "LaptopPorts", found: Resource) -> Sequence[str]:
@@ -85,7 +122,7 @@ async def _replicas(ports: "LaptopPorts", found: Resource) -> Sequence[str]:
     ]
 
 
-async def _history(ports: "LaptopPorts", found: Resource) -> "Sequence[AnyRunEvent]":
+async def _history(ports: "WorkPorts", found: Resource) -> "Sequence[AnyRunEvent]":
     from aios.naming import run_stream
     from aios.spec.project import Project
     from aios.tasks.run_events import RUN_EVENT

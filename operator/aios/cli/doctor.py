@@ -62,13 +62,17 @@ async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str
 
     resources = SqliteResources(folder.resources) if folder.exists else None
     try:
-        if paths:
-            models: Sequence[Model] = tuple(
-                load(paths, cwd=Path.cwd(), namespace=settings().namespace).require().models.values()
-            )
+        stated = load(paths, cwd=Path.cwd(), namespace=settings().namespace).require() if paths else None
+        if stated is not None:
+            models: Sequence[Model] = tuple(stated.models.values())
         else:
             models = await _stored_models(resources) if resources else ()
-        credentials = FoundCredentials(resources=resources, state=folder.path, environment=os.environ)
+        credentials = FoundCredentials(
+            resources=resources,
+            stated=stated.secrets if stated is not None else None,  # as `aios up PATH` would store them
+            state=folder.path,
+            environment=os.environ,
+        )
         return await examine(folder, services, models, credentials)
     finally:
         if resources:

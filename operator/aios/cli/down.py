@@ -21,7 +21,8 @@ PATIENCE = 30.0
 def down(
     state: State = None,
     wipe: Annotated[
-        bool, typer.Option("--wipe", help="Also delete the state folder: journal, files, everything it remembers.")
+        bool,
+        typer.Option("--wipe", help="Also delete the state folder and all it remembers. What services hold stays."),
     ] = False,
 ) -> None:
     """Stop a running `aios up`. Tasks in flight may finish; the next `aios up` goes on."""

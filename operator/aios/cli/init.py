@@ -14,7 +14,7 @@ import typer
 
 from aios.cli.state import shown
 from aios.cli.terminal import out, say
-from aios.errors import InvalidSpecError
+from aios.errors import InvalidSpecError, install_line
 
 app = typer.Typer(add_completion=False)
 
@@ -33,7 +33,7 @@ class Models(StrEnum):
 NEEDS = {
     Models.CLAUDE: "an API key of Anthropic's: README.md says where it may stand. Running it spends a few cents",
     Models.OLLAMA: "a running Ollama daemon (ollama.com)",
-    Models.LOCAL: "pip install 'aios-operator[local]'",
+    Models.LOCAL: f"the small model, once: {install_line('local')}",
 }
 """What a team needs before it runs."""
 

@@ -1,11 +1,9 @@
 """`aios logs PROJECT[/TASK]`: what happened, from the journal: the run in lines, or a task's attempts word by word."""
 
 import asyncio
-import os
 import textwrap
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from aios.cli.options import Namespace, State
-from aios.cli.reading import with_laptop
+from aios.cli.reading import with_records
+from aios.cli.run_to_show import LOOK_SECONDS, run_to_come, run_to_show
 from aios.cli.terminal import out, paint, say
 from aios.errors import NotFoundError, ServiceUnavailableError
-from aios.spec.base import Kind, Ref
 
 if TYPE_CHECKING:
     from aios.tasks.attempt_events import AnyAttemptEvent
-    from aios.wiring.ports import LaptopPorts
+    from aios.wiring.ports import WorkPorts
 
 T = TypeVar("T")
 
@@ -29,8 +27,6 @@ app = typer.Typer(add_completion=False)
 
 LONGEST = 4_000
 """Characters shown of one text."""
-LOOK_SECONDS = 0.5
-"""Between two looks for what is not there yet."""
 
 
 @app.command()
@@ -44,17 +40,22 @@ def logs(
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
-    """Show what happened in a project, or with /TASK what its agents were asked, said and did."""
+    """Show what happened in a project, or with /TASK what its agents were asked, said and did.
+
+    Without a state folder: at the services that AIOS_BROKER_URL, AIOS_OBJECTS_URL and AIOS_SESSIONS_URL name.
+    """
+    from aios.cli.state import is_named
+
     project, _, task = target.partition("/")
-    named = state is not None or bool(os.environ.get("AIOS_STATE_DIR"))
+    named = is_named(state)
     if follow and named:
         _await_folder(state)
 
-    async def work(ports: "LaptopPorts") -> None:
+    async def work(ports: "WorkPorts") -> None:
         if follow and not wanted:
-            shown = await _until_served(lambda: _run_to_come(ports, namespace, project, named=named))
+            shown = await _until_served(lambda: run_to_come(ports, namespace, project, named=named))
         else:
-            shown = await run_of(ports, namespace, project, wanted=wanted)
+            shown = await run_to_show(ports, namespace, project, wanted=wanted)
         if shown.remark:
             say(shown.remark)
         if task:
@@ -62,81 +63,16 @@ def logs(
         else:
             await _run(ports, shown.run, project, follow=follow)
 
-    with_laptop(state, work, for_ever=follow)
+    with_records(state, work, for_ever=follow)
 
 
 async def _until_served(work: Callable[[], Awaitable[T]]) -> T:
-    """The result of `work`, begun again while a service is away; `with_laptop` says which."""
+    """The result of `work`, begun again while a service is away; `with_records` says which."""
     while True:
         try:
             return await work()
         except ServiceUnavailableError:
             await asyncio.sleep(LOOK_SECONDS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A run, and what a person must know before they take it for the present one; empty when it is that."""
-
-    run: str
-    remark: str = ""
-
-
-async def run_of(
-    ports: "LaptopPorts", namespace: str, project: str, *, wanted: str = "", to_come: bool = False
-) -> _Shown:
-    """The run to show: the `wanted` one (how its digest begins), the one that the project's status speaks of, or what
-    an earlier project of the name has left, which says so. Raises NotFoundError; with `to_come` also for a project
-    that is declared and has not begun, whatever was there before."""
-    from aios.spec.project import Project
-
-    found = await ports.resources.get(Ref(Kind.PROJECT, namespace, project))
-    declared = found if isinstance(found, Project) else None
-    present = declared.status.run.id if declared else ""
-    if declared and present and not wanted:
-        changed = present != declared.run_id
-        return _Shown(present, f'project "{project}" was changed since: this is the run before' if changed else "")
-    last_at = await _last_words(ports, namespace, project)
-    runs = sorted(last_at, key=lambda run: last_at[run])
-    if wanted:
-        return _wanted(runs, wanted)
-    if declared and declared.run_id in runs:
-        return _Shown(declared.run_id)
-    if not runs or (declared and to_come):
-        known = ", ".join(one.metadata.name for one in await ports.resources.list(Kind.PROJECT, namespace)) or "none"
-        raise NotFoundError(f'project "{project}" has not run yet in namespace {namespace}; projects: {known}')
-    left, digest = "has not run yet" if declared else "is deleted", runs[-1].rpartition("/")[2]
-    older = f"; earlier ones, to name with --run: {', '.join(_digests(runs[:-1]))}" if len(runs) > 1 else ""
-    return _Shown(
-        runs[-1],
-        f'project "{project}" {left}: this is run {digest}, left by an earlier one of that name, which went on until '
-        f"{last_at[runs[-1]].astimezone():%Y-%m-%d %H:%M}{older}",
-    )
-
-
-async def _last_words(ports: "LaptopPorts", namespace: str, project: str) -> Mapping[str, datetime]:
-    """When something happened last in each run that is on record."""
-    from aios.naming import run_stream
-    from aios.projects.runs import runs_of
-
-    found: dict[str, datetime] = {}
-    for run in await runs_of(ports.journal, namespace, project):
-        head = await ports.journal.head(run_stream(run))
-        if last := await ports.journal.read(run_stream(run), after=max(0, head - 1)):
-            found[run] = last[-1].at
-    return found
-
-
-def _wanted(runs: Sequence[str], digest: str) -> _Shown:
-    found = [run for run in runs if run.rpartition("/")[2].startswith(digest)]
-    if len(found) != 1:
-        many = f"{len(found)} runs begin" if found else "no run begins"
-        raise NotFoundError(f'{many} with "{digest}"; there are: {", ".join(_digests(runs)) or "none"}')
-    return _Shown(found[0])
-
-
-def _digests(runs: Sequence[str]) -> Sequence[str]:
-    return [run.rpartition("/")[2] for run in runs]
 
 
 def _await_folder(state: Path | None) -> None:
@@ -149,22 +85,7 @@ def _await_folder(state: Path | None) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-async def _run_to_come(ports: "LaptopPorts", namespace: str, project: str, *, named: bool) -> _Shown:
-    """As `run_of`, but the run of a project that is declared is waited for, and of any where the folder was `named`."""
-    said = False
-    while True:
-        try:
-            return await run_of(ports, namespace, project, to_come=True)
-        except NotFoundError:
-            if not named and await ports.resources.get(Ref(Kind.PROJECT, namespace, project)) is None:
-                raise
-        if not said:
-            say(f'waiting: project "{project}" has not run yet in namespace {namespace}; `aios up` runs it')
-            said = True
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _run(ports: "LaptopPorts", run: str, project: str, *, follow: bool) -> None:
+async def _run(ports: "WorkPorts", run: str, project: str, *, follow: bool) -> None:
     from aios.cli.story import Story
     from aios.naming import run_stream
     from aios.wiring.follow import RunReader
@@ -180,7 +101,7 @@ async def _run(ports: "LaptopPorts", run: str, project: str, *, follow: bool) ->
             out(f"{_clock(record.at)}  {text}")
 
 
-async def _task(ports: "LaptopPorts", run: str, task: str, *, follow: bool) -> None:
+async def _task(ports: "WorkPorts", run: str, task: str, *, follow: bool) -> None:
     from aios.naming import attempt_stream
     from aios.tasks.attempt_events import ATTEMPT_EVENT
 

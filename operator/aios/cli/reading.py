@@ -1,9 +1,11 @@
-"""How commands reach what they show: the laptop's state folder found, or a cluster named with --context."""
+"""How commands reach what they show: the laptop's state folder found, a cluster named with --context, or, for what runs
+left behind, the services that the environment states. Nothing here makes a bucket, a queue or a name."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,10 +17,12 @@ from aios.spec.crd import DEFINITIONS, Definition
 
 if TYPE_CHECKING:
     from aios.ports.resources import AnyResource, Resources
-    from aios.wiring.ports import LaptopPorts
+    from aios.wiring.instrument import Instrument
+    from aios.wiring.ports import LaptopPorts, WorkPorts
     from aios.wiring.services import Services
 
 T = TypeVar("T")
+P = TypeVar("P", bound="WorkPorts")
 
 Context = Annotated[
     str | None, typer.Option("--context", help="Ask this kubeconfig context instead of the laptop's state.")
@@ -44,18 +48,55 @@ def with_laptop(
     `for_ever`: never, if `work` itself begins again.
     """
     from aios.cli.state import existing
-    from aios.cli.waiting import NOTICED_AFTER, PATIENCE, Waiting
-    from aios.wiring.instrument import as_they_are
-    from aios.wiring.outages import Outages
     from aios.wiring.ports import open_ports
 
     folder, services = existing(state), services_stated()
+    return _with_ports(services, partial(open_ports, folder, services), work, for_ever=for_ever)
+
+
+def with_records(
+    state: Path | None, work: "Callable[[WorkPorts], Coroutine[Any, Any, T]]", *, for_ever: bool = False
+) -> T:
+    """Run `work` on what holds runs and files: LaptopPorts where a state folder is named or found, else the services
+    that the environment states, of which nothing but the journal says which projects there are.
+
+    Otherwise as `with_laptop`. Raises NotFoundError when there is no folder and not all services are stated.
+    """
+    from aios.cli.state import to_read
+    from aios.wiring.ports import open_ports
+
+    services = services_stated()
+    folder = to_read(state, services)
+    if folder is None:
+        return with_services(services, work, for_ever=for_ever)
+    return _with_ports(services, partial(open_ports, folder, services), work, for_ever=for_ever)
+
+
+def with_services(
+    services: "Services", work: "Callable[[WorkPorts], Coroutine[Any, Any, T]]", *, for_ever: bool = False
+) -> T:
+    """Run `work` on the services alone, as `with_laptop`. Raises EnvironmentProblemError naming those missing."""
+    from aios.wiring.ports import open_work_ports
+
+    return _with_ports(services, partial(open_work_ports, None, services), work, for_ever=for_ever)
+
+
+def _with_ports(
+    services: "Services",
+    opened: "Callable[[Instrument], P]",
+    work: "Callable[[P], Coroutine[Any, Any, T]]",
+    *,
+    for_ever: bool,
+) -> T:
+    from aios.cli.waiting import NOTICED_AFTER, PATIENCE, Waiting
+    from aios.wiring.instrument import as_they_are
+    from aios.wiring.outages import Outages
 
     async def inside() -> T:
         waiting = Waiting(patience=None if for_ever else PATIENCE)
         # Refused credentials are told as well: `work` may hide them, or do without that service.
         outages = Outages(waiting, services, admission=False, silent_after=NOTICED_AFTER)
-        ports = open_ports(folder, services, outages.instrument(as_they_are))
+        ports = opened(outages.instrument(as_they_are))
         try:
             return await waiting.bounded(work(ports))
         finally:

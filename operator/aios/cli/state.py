@@ -1,15 +1,23 @@
 """Which state folder a command means: `-C`, else AIOS_STATE_DIR, else the nearest `.aios` upward, as git does it,
-else (for commands that may make one) beside the first path."""
+else (for commands that may make one) beside the first path. Commands that only read what runs left behind need none
+where all services are stated."""
 
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aios.embedded.state_folder import FOLDER, StateFolder
+from aios.embedded.state_folder import FOLDER, VARIABLE, StateFolder
 from aios.errors import NotFoundError
 
+if TYPE_CHECKING:
+    from aios.wiring.services import Services
+
 DEFAULT_NAMESPACE = "default"
+IN_A_CLUSTER = "kubectl exec -n aios-system deploy/aios-engine --"
+"""Before a command that reads what a cluster's services hold: the engine's pod has their URLs and reaches them."""
 
 
 def to_use(option: Path | None, paths: Sequence[str]) -> StateFolder:
@@ -27,11 +35,32 @@ def existing(option: Path | None) -> StateFolder:
     if not found.exists:
         raise NotFoundError(
             f"no state folder {shown(found.path)}: `aios up PATH` makes one; name another with -C DIR"
-            if option or os.environ.get("AIOS_STATE_DIR")
-            else f"no {FOLDER} folder here or above: start one with `aios up PATH`, or name it with -C DIR"
+            if is_named(option)
+            else f"no {FOLDER} folder here or above, and this needs what is declared in one, whatever services are "
+            "stated: name it with -C DIR, or begin one with `aios up PATH`. What a cluster declares is shown by `aios "
+            "get` and `aios describe` with --context, and changed by kubectl"
         )
     found.check_version()
     return found
+
+
+def to_read(option: Path | None, services: "Services") -> StateFolder | None:
+    """The folder that a command reads runs and files in; None: in the services alone, because none is named or found
+    and all of them are stated. Raises as `existing`, and NotFoundError naming both ways when there is neither."""
+    if is_named(option) or to_use(None, ()).exists:
+        return existing(option)
+    if missing := services.missing():
+        raise NotFoundError(
+            f"no {FOLDER} folder here or above to read in, and without one the installation's services must be stated: "
+            f"name the folder that `aios up` works in with -C DIR, or set {', '.join(missing)}. "
+            f"On a cluster:  {IN_A_CLUSTER} {shlex.join(['aios', *sys.argv[1:]])}"
+        )
+    return None
+
+
+def is_named(option: Path | None) -> bool:
+    """Whether somebody has said which folder is meant, be it there or not."""
+    return option is not None or bool(os.environ.get(VARIABLE))
 
 
 def shown(path: Path) -> str:

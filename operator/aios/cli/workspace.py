@@ -1,4 +1,5 @@
-"""`aios workspace ls|cat|log|export PROJECT`: a project's files, from the object store they are kept in."""
+"""`aios workspace ls|cat|log|export PROJECT`: a project's files, from the object store they are kept in, with a state
+folder or without one."""
 
 import sys
 from pathlib import Path
@@ -7,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aios.cli.options import Namespace, State
-from aios.cli.reading import with_laptop
+from aios.cli.reading import with_records
 from aios.cli.terminal import out, say, table
 from aios.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from aios.wiring.ports import LaptopPorts
+    from aios.wiring.ports import WorkPorts
     from aios.workspace.manifest import Manifest
     from aios.workspace.store import Workspace
 
@@ -21,7 +22,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show a
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name.")]
 
 
-def workspace_of(ports: "LaptopPorts", namespace: str, project: str) -> "Workspace":
+def workspace_of(ports: "WorkPorts", namespace: str, project: str) -> "Workspace":
     """The project's workspace."""
     from aios.naming import bucket_name, workspace_prefix
     from aios.workspace.store import Workspace
@@ -29,12 +30,15 @@ def workspace_of(ports: "LaptopPorts", namespace: str, project: str) -> "Workspa
     return Workspace(ports.objects(bucket_name(namespace)), workspace_prefix(namespace, project))
 
 
-async def files_of(ports: "LaptopPorts", namespace: str, project: str) -> "Manifest":
+async def files_of(ports: "WorkPorts", namespace: str, project: str) -> "Manifest":
     """What the workspace holds. Raises NotFoundError when nothing was ever committed."""
     workspace = workspace_of(ports, namespace, project)
     head = await workspace.head()
     if not head.manifest:
-        raise NotFoundError(f'project "{project}" has no files yet in namespace {namespace}: see `aios get projects`')
+        raise NotFoundError(
+            f'project "{project}" has no files yet in namespace {namespace} (-n names another): `aios logs {project}` '
+            "tells how far it is"
+        )
     return await workspace.manifest(head.manifest)
 
 
@@ -42,10 +46,10 @@ async def files_of(ports: "LaptopPorts", namespace: str, project: str) -> "Manif
 def list_files(project: ProjectName, namespace: Namespace = "default", state: State = None) -> None:
     """List the files with size and label."""
 
-    async def work(ports: "LaptopPorts") -> "Manifest":
+    async def work(ports: "WorkPorts") -> "Manifest":
         return await files_of(ports, namespace, project)
 
-    manifest = with_laptop(state, work)
+    manifest = with_records(state, work)
     rows = [[path, str(entry.size), entry.privacy.value] for path, entry in sorted(manifest.files.items())]
     for line in table(["FILE", "BYTES", "PRIVACY"], rows):
         out(line)
@@ -60,7 +64,7 @@ def show_file(
 ) -> None:
     """Print one file."""
 
-    async def work(ports: "LaptopPorts") -> bytes:
+    async def work(ports: "WorkPorts") -> bytes:
         manifest = await files_of(ports, namespace, project)
         entry = manifest.files.get(path)
         if entry is None:
@@ -69,7 +73,7 @@ def show_file(
             )
         return await workspace_of(ports, namespace, project).read(entry)
 
-    data = with_laptop(state, work)
+    data = with_records(state, work)
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
@@ -79,12 +83,12 @@ def show_file(
 def show_log(project: ProjectName, namespace: Namespace = "default", state: State = None) -> None:
     """List the commits, newest first."""
 
-    async def work(ports: "LaptopPorts") -> list[list[str]]:
+    async def work(ports: "WorkPorts") -> list[list[str]]:
         await files_of(ports, namespace, project)
         commits = await workspace_of(ports, namespace, project).log()
         return [[str(one.sequence), one.commit[:12], one.author, one.message.partition("\n")[0]] for one in commits]
 
-    for line in table(["SEQUENCE", "COMMIT", "AUTHOR", "MESSAGE"], with_laptop(state, work)):
+    for line in table(["SEQUENCE", "COMMIT", "AUTHOR", "MESSAGE"], with_records(state, work)):
         out(line)
 
 
@@ -95,15 +99,18 @@ def export(
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
-    """Write the files into a folder. Refuses to change a file that exists and differs."""
+    """Write the files into a folder. Refuses to change a file that exists and differs.
 
-    async def work(ports: "LaptopPorts") -> "Manifest":
+    In a pod: into a folder below /tmp, from which kubectl cp fetches them.
+    """
+
+    async def work(ports: "WorkPorts") -> "Manifest":
         await files_of(ports, namespace, project)
         return await workspace_of(ports, namespace, project).export(folder)
 
     from aios.cli.story import count
 
-    manifest = with_laptop(state, work)
+    manifest = with_records(state, work)
     for path in sorted(manifest.files):
         out(str(folder / path))
     say(f"{count(len(manifest.files), 'file')} in {folder}")

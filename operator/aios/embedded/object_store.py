@@ -205,6 +205,11 @@ class FolderBuckets:
 
         await asyncio.to_thread(work)
 
+    async def erase(self, bucket: str, prefix: str) -> None:
+        objects = self.bucket(bucket)
+        for key in await objects.list(prefix):
+            await objects.delete(key)
+
     async def buckets(self) -> Sequence[str]:
         def work() -> Sequence[str]:
             if not self._folder.is_dir():

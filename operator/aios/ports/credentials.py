@@ -1,5 +1,6 @@
 """Credentials: the keys of models' providers, found where they are used, shown nowhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,4 +23,8 @@ class Credentials(Protocol):
 
         Raises ServiceUnavailableError when the place it would be in does not answer.
         """
+        ...
+
+    def places(self, namespace: str, ref: SecretKeyRef | None, variable: str) -> Sequence[str]:
+        """Where `find` looks, in its order, as a person would put a key there; empty: nowhere."""
         ...

@@ -63,6 +63,11 @@ class BucketAdmin(Protocol):
         """Remove it with all its objects; no error when it does not exist."""
         ...
 
+    async def erase(self, bucket: str, prefix: str) -> None:
+        """Remove all objects whose keys start with `prefix` for good: where the store keeps old versions, those, too.
+        No error when the bucket does not exist. What is written meanwhile may stay."""
+        ...
+
     async def buckets(self) -> Sequence[str]:
         """Every bucket, sorted."""
         ...

@@ -15,6 +15,10 @@ from aios.spec.rules import project_problems
 from aios.spec.team import AgentTeam
 from aios.spec.vocabulary import DeletionPolicy, ProjectPhase, TaskPhase
 
+_MAKE_SERVICES = (
+    "make the Secret aios-services in aios-system, then `kubectl rollout restart deployment -n aios-system`, for it is "
+    "read at the start"
+)
 _REASON = {
     ProjectPhase.PENDING: Reason.ACCEPTED,
     ProjectPhase.PLANNING: Reason.PLANNING,
@@ -51,7 +55,7 @@ async def _let_go(world: World, project: Project) -> None:
         return
     if world.cleanup is None:
         message = (
-            "its files and journal cannot be deleted without services; configure them, or set deletionPolicy: Retain"
+            f"its files and journal cannot be deleted without services: {_MAKE_SERVICES}; or set deletionPolicy: Retain"
         )
         if project.spec.deletion_policy is DeletionPolicy.DELETE:
             await _publish(world, project, stalled(Reason.SERVICES_NOT_CONFIGURED, message))
@@ -68,7 +72,7 @@ def _obstacle(world: World, project: Project, found: Mapping[Ref, Resource | Non
     if not world.services_ready:
         return stalled(
             Reason.SERVICES_NOT_CONFIGURED,
-            "accepted and kept; it runs as soon as the operator knows a journal, a broker and an object store",
+            f"accepted and kept; it runs once the operator knows broker, object store and sessions: {_MAKE_SERVICES}",
         )
     team = found.get(Ref(Kind.TEAM, project.metadata.namespace, project.spec.team))
     if isinstance(team, AgentTeam) and not _is_usable(team):

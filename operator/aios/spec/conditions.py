@@ -108,7 +108,8 @@ class Reason(StrEnum):
     SERVICES_NOT_CONFIGURED = (
         "ServicesNotConfigured",
         "The operator was not told where the journal, broker and object store are; the Project waits and is not lost.",
-        "Configure the services of the operator, or run the same YAML on a laptop with `aios up`.",
+        "Make the Secret aios-services in aios-system, then `kubectl rollout restart deployment -n aios-system`, for it "
+        "is read at the start; or run the same YAML on a laptop with `aios up`.",
     )
     HELD_ELSEWHERE = (
         "HeldElsewhere",
@@ -124,7 +125,7 @@ class Reason(StrEnum):
     WORKERS_NOT_READY = (
         "WorkersNotReady",
         "Fewer replicas answer than are wanted.",
-        "Wait; when it lasts, look at the pods' events and at `aios logs`.",
+        "Wait; when it lasts, look at the pods' events and logs; on a laptop at .aios/logs.",
     )
     IMAGE_PULL_BACK_OFF = (
         "ImagePullBackOff",
@@ -134,7 +135,7 @@ class Reason(StrEnum):
     CRASH_LOOP_BACK_OFF = (
         "CrashLoopBackOff",
         "The worker starts and ends again and again.",
-        "Read its log: `aios logs AGENT`, or `kubectl logs --previous` on the pod.",
+        "Read its log: `kubectl logs --previous` on the pod.",
     )
     UNSCHEDULABLE = (
         "Unschedulable",
@@ -144,7 +145,8 @@ class Reason(StrEnum):
     SHARED_CREDENTIALS = (
         "SharedCredentials",
         "The team works, but its workers share credentials of a service with others: no user of its own could be made.",
-        "Read the condition's message; give the operator the right that it names, or limit the key at the platform.",
+        "Read the condition's message; give the operator the right that it names, or limit the key at the platform and "
+        "restart the namespace's Deployments.",
     )
     SCALED_TO_ZERO = (
         "ScaledToZero",
@@ -167,10 +169,12 @@ class Reason(StrEnum):
     RUN_FAILED = (
         "RunFailed",
         "A task failed for good, or the run took longer than spec.timeout.",
-        "`aios describe` the Project says which task and why; `aios retry PROJECT` runs failed tasks again.",
+        "`aios describe` the Project says which task and why; `aios retry PROJECT` (on a cluster: annotate it with "
+        "aios.dev/retry and a word that was not used before) runs failed tasks again and keeps what is done.",
     )
     RUN_CANCELLED = (
         "RunCancelled",
         "The run was stopped by spec.cancel or by a change with onChange: Cancel.",
-        "Set spec.cancel: false and spec.rerun to another string for a new run.",
+        "Set spec.cancel: false, then `aios retry PROJECT` (on a cluster: annotate it with aios.dev/retry and a word "
+        "that was not used before): it goes on. Another string in spec.rerun begins anew, and pays anew.",
     )

@@ -3,7 +3,7 @@
 A client is made once a process and model, kept while its spec stays the same, and asks for its key at every call.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from aios.adapters.scripted import ScriptedModel
@@ -70,7 +70,8 @@ class ChatModels:
             except EnvironmentProblemError as error:
                 raise ModelCallError(f"model {model.name}: {error}", transient=False) from error
             if found is None and needs_key(spec):
-                raise ModelCallError(f"model {model.name}: no API key. {advice(spec)}", transient=False)
+                told = advice(self._credentials.places(namespace, spec.credentials_secret_ref, variable))
+                raise ModelCallError(f"model {model.name}: no API key. {told}", transient=False)
             return found.value if found else ""
 
         return find
@@ -86,11 +87,8 @@ def vendor_variable(spec: ModelSpec) -> str:
     return variable if host == domain or host.endswith(f".{domain}") else ""
 
 
-def advice(spec: ModelSpec) -> str:
-    """Where a key would be looked for."""
-    ref, variable = spec.credentials_secret_ref, vendor_variable(spec)
-    places = [f"Secret {ref.name}, key {ref.key}", f".aios/secrets/{ref.name}/{ref.key}"] if ref else []
-    places += [f"the environment's {variable}"] if variable else []
+def advice(places: Sequence[str]) -> str:
+    """What to do about a key that was found in none of them."""
     return f"Put one into {' or '.join(places)}" if places else "State spec.credentialsSecretRef"
 
 

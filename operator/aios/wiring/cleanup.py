@@ -1,10 +1,8 @@
 """What a deleted project with deletionPolicy Delete leaves behind, removed: its runs, then its files. Not so while
 another installation declares the same project over the same services: then both are that one's, too."""
 
-from collections.abc import Callable
-
 from aios.naming import bucket_name, workspace_prefix
-from aios.ports.object_store import ObjectStore
+from aios.ports.object_store import BucketAdmin
 from aios.projects.engine import Engine
 from aios.reconcile.world import Cleanup
 from aios.spec.project import Project
@@ -13,10 +11,10 @@ from aios.wiring.departures import Told, to_log, where
 
 
 def project_cleanup(
-    engine: Engine, objects: Callable[[str], ObjectStore], names: Names | None = None, *, told: Told = to_log
+    engine: Engine, buckets: BucketAdmin, names: Names | None = None, *, told: Told = to_log
 ) -> Cleanup:
-    """`objects` gives a bucket's store by the bucket's name; with `names` others on the same services are heeded;
-    `told` what became of it. May be called again after it was interrupted."""
+    """With `names` others on the same services are heeded; `told` what became of it. May be called again after it was
+    interrupted."""
 
     async def cleanup(project: Project) -> None:
         namespace, name = project.metadata.namespace, project.metadata.name
@@ -28,9 +26,7 @@ def project_cleanup(
             )
             return
         await engine.forget(namespace, name)
-        bucket = objects(bucket_name(namespace))
-        for key in await bucket.list(workspace_prefix(namespace, name)):
-            await bucket.delete(key)
+        await buckets.erase(bucket_name(namespace), workspace_prefix(namespace, name))
         if names:
             await names.release(project.ref)
         told(project.ref, "its runs and files are removed (deletionPolicy: Delete)")

@@ -4,7 +4,7 @@ vendor's own variable, in this order. The first that exists wins; none is ever s
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aios.errors import EnvironmentProblemError
@@ -25,11 +25,14 @@ class FoundCredentials:
         self,
         *,
         resources: Resources | None = None,
+        stated: Mapping[Ref, Secret] | None = None,
         state: Path | None = None,
         mounted: Path = MOUNTED,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._resources, self._state, self._mounted = resources, state, mounted
+        """`stated`: documents that count before those of `resources`, such as files that were not applied yet."""
+        self._resources, self._stated = resources, stated
+        self._state, self._mounted = state, mounted
         self._environment = os.environ if environment is None else environment
 
     async def find(self, namespace: str, ref: SecretKeyRef | None, variable: str) -> Credential | None:
@@ -41,14 +44,33 @@ class FoundCredentials:
             if found is not None:
                 return found
         stated = self._environment.get(variable, "").strip() if variable else ""
-        return Credential(stated, f"the environment's {variable}") if stated else None
+        return Credential(stated, _variable(variable)) if stated else None
+
+    def places(self, namespace: str, ref: SecretKeyRef | None, variable: str) -> Sequence[str]:
+        """A Secret is named only where this process would see one, by its documents or mounted into its pod."""
+        found = []
+        if ref is not None:
+            if self._resources is not None or self._stated is not None or self._mounted.is_dir():
+                found.append(_document(namespace, ref))
+            if self._state is not None:
+                found.append(str(self._state / SECRETS / ref.name / ref.key))
+        return (*found, _variable(variable)) if variable else found
 
     async def _from_document(self, namespace: str, ref: SecretKeyRef) -> Credential | None:
-        if self._resources is None:
-            return None
-        secret = await self._resources.get(Ref(Kind.SECRET, namespace, ref.name))
+        wanted = Ref(Kind.SECRET, namespace, ref.name)
+        secret: object = (self._stated or {}).get(wanted)
+        if secret is None and self._resources is not None:
+            secret = await self._resources.get(wanted)
         value = _value(secret, ref.key) if isinstance(secret, Secret) else ""
-        return Credential(value, f"Secret {namespace}/{ref.name}, key {ref.key}") if value else None
+        return Credential(value, _document(namespace, ref)) if value else None
+
+
+def _document(namespace: str, ref: SecretKeyRef) -> str:
+    return f"Secret {namespace}/{ref.name}, key {ref.key}"
+
+
+def _variable(name: str) -> str:
+    return f"the environment's {name}"
 
 
 def _from_file(folder: Path, ref: SecretKeyRef) -> Credential | None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib import import_module
 
 from aios.embedded.state_folder import StateFolder
-from aios.errors import AiosError, EnvironmentProblemError, MissingExtraError, ModelCallError
+from aios.errors import AiosError, EnvironmentProblemError, MissingExtraError, ModelCallError, install_line
 from aios.ports.credentials import Credentials
 from aios.ports.probe import Probe
 from aios.spec.model import Model, ModelSpec
@@ -179,12 +179,14 @@ async def _model(model: Model, credentials: Credentials) -> Finding:
     spec, name = model.spec, f"model {model.metadata.name}"
     if spec.provider is Provider.SCRIPTED:
         return Finding(name, Verdict.WELL, "Scripted: plays its script, needs nothing")
+    asked = model.metadata.namespace, spec.credentials_secret_ref, vendor_variable(spec)
     try:
-        found = await credentials.find(model.metadata.namespace, spec.credentials_secret_ref, vendor_variable(spec))
+        found = await credentials.find(*asked)
     except AiosError as error:
         return Finding(name, Verdict.PROBLEM, str(error))
     if found is None and needs_key(spec):
-        return Finding(name, Verdict.PROBLEM, f"{spec.provider} {spec.model}: no API key. {advice(spec)}")
+        told = f"{spec.provider} {spec.model}: no API key. {advice(credentials.places(*asked))}"
+        return Finding(name, Verdict.PROBLEM, told)
 
     async def api_key() -> str:
         return found.value if found else ""
@@ -222,6 +224,6 @@ def _extras() -> Sequence[Finding]:
     return [
         Finding(f"extra {extra}", Verdict.WELL, "installed")
         if importlib.util.find_spec(library)
-        else Finding(f"extra {extra}", Verdict.MISSING, f"pip install 'aios-operator[{extra}]'")
+        else Finding(f"extra {extra}", Verdict.MISSING, install_line(extra))
         for extra, library in EXTRAS.items()
     ]

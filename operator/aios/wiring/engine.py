@@ -27,6 +27,7 @@ from aios.wiring.patience import until_served
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
 from aios.wiring.stopping import GIVEN_UP, Stoppable
+from aios.wiring.unserved import OPERATORS_NAMESPACE, wait_unserved
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +72,8 @@ async def _run(options: EngineOptions, stop: asyncio.Event) -> None:
         "engine", __version__, port=options.metrics_port, address=options.metrics_address, ready=ready.is_set
     )
     log.info("probes and metrics on port %d", metrics.port)
-    if missing:  # alive and never ready: a crash loop would say less and cost more
-        log.warning("waiting: this cluster's services are not configured: %s", ", ".join(missing))
-    driving = asyncio.create_task(stop.wait() if missing else _drive(options, ready))
+    work = wait_unserved(missing, OPERATORS_NAMESPACE, stop) if missing else _drive(options, ready)
+    driving = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({driving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -116,7 +116,7 @@ class Laptop:
                 broker_admin=ports.broker_admin,
                 bucket_admin=ports.bucket_admin,
                 activity=session_activity(ports.sessions, ledger.read),
-                cleanup=project_cleanup(self._engine, ports.objects, names, told=self.departures.cleaned),
+                cleanup=project_cleanup(self._engine, ports.bucket_admin, names, told=self.departures.cleaned),
                 elsewhere=names.elsewhere if names else None,
                 let_go=names.let_go if names else None,
                 services_ready=True,

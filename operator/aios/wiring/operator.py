@@ -119,7 +119,7 @@ def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
         broker_admin=ports.broker_admin,
         bucket_admin=ports.bucket_admin,
         activity=session_activity(ports.sessions, ActivityLedger(ports.journal).read),
-        cleanup=project_cleanup(engine, ports.objects, names),
+        cleanup=project_cleanup(engine, ports.bucket_admin, names),
         declare=names.declare_project,
         let_go=let_go,
         services_ready=True,

@@ -200,7 +200,7 @@ def _journal(
         objects: ObjectStore = instrument("journal_objects", buckets.bucket(JOURNAL_BUCKET))
         admin: BucketAdmin = instrument("journal_bucket", buckets)
         doorbell, parts = _doorbell(services)
-        journal = ObjectJournal(objects, doorbell=doorbell)
+        journal = ObjectJournal(objects, doorbell=doorbell, erase=partial(admin.erase, JOURNAL_BUCKET))
         return journal, partial(admin.ensure_bucket, JOURNAL_BUCKET), (journal, *parts, buckets)
     embedded = SqliteJournal(_folder(state).journal)
     return embedded, _nothing, (embedded,)

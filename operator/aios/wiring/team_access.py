@@ -24,6 +24,7 @@ from aios.ports.resources import Resources
 from aios.spec.base import Kind, Ref
 from aios.spec.team import AgentTeam
 from aios.wiring.services import Services, variable, with_credentials
+from aios.wiring.unserved import restart
 from aios.wiring.worker_trust import with_authority
 
 log = logging.getLogger(__name__)
@@ -152,11 +153,13 @@ class ServicesAccess:
         try:
             key = await self._secrets.key()
             urls, missing = await self._urls(team, key)
-            return _Known(uid, await self._secrets.make(team, urls), " ".join(missing))
+            told = [*missing, _remedy(team)] if missing else []
+            return _Known(uid, await self._secrets.make(team, urls), " ".join(told))
         except AiosError as error:
             if error.retryable:
                 raise
-            return _Known(uid, "", f"Its workers share the Secret aios-services of their namespace: {error}.")
+            told = [f"Its workers share the Secret aios-services of their namespace: {error}.", _remedy(team)]
+            return _Known(uid, "", " ".join(told))
 
     async def _urls(self, team: AgentTeam, key: bytes) -> tuple[dict[str, str], list[str]]:
         """What the Secret of the team's workers says, and a sentence for each port that it cannot speak of.
@@ -179,6 +182,10 @@ class ServicesAccess:
             urls["journal"] = urls["objects"]
         urls |= {port: url for port in WITHOUT_USERS if (url := getattr(self._services, port))}
         return with_authority({variable(port): url for port, url in urls.items()}), missing
+
+
+def _remedy(team: AgentTeam) -> str:
+    return f"Pods read it when they start: once it is made or changed, `{restart(team.metadata.namespace)}`."
 
 
 def open_users(services: Services) -> Mapping[str, ServiceUsers]:

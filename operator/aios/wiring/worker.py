@@ -35,6 +35,7 @@ from aios.wiring.ports import WorkPorts, open_ports, open_work_ports
 from aios.wiring.published import AgentName, follow_published
 from aios.wiring.services import Services
 from aios.wiring.stopping import GIVEN_UP, Stoppable
+from aios.wiring.unserved import wait_unserved
 from aios.workspace.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -114,13 +115,12 @@ def _until_told(work: Callable[[asyncio.Event], Awaitable[None]], options: Worke
 async def _wait_unready(
     settings: Settings, config: WorkerConfig, missing: tuple[str, ...], stop: asyncio.Event
 ) -> None:
-    """A pod whose cluster has no services configured: alive, never ready, until SIGTERM. A crash loop would say less
-    and cost more."""
+    """A pod whose cluster has no services configured: alive, never ready, until SIGTERM or until it starts anew."""
     metrics = _metrics(settings, lambda: False)
     try:
         with bound(namespace=config.namespace, agent=config.agent, worker=settings.pod):
-            log.warning("waiting: this cluster's services are not configured: %s (%s)", ", ".join(missing), metrics.url)
-            await stop.wait()
+            log.info("probes and metrics at %s", metrics.url)
+            await wait_unserved(missing, config.namespace, stop)
     finally:
         metrics.close()
 
@@ -145,10 +145,8 @@ async def _serve(
         laptop = open_ports(state, services, outages.instrument(as_they_are))
         ports, credentials = laptop, FoundCredentials(resources=laptop.resources, state=state.path)
     else:
-        ports, credentials = (
-            open_work_ports(None, services, outages.instrument(as_they_are)),
-            FoundCredentials(state=Path.cwd() / ".aios"),
-        )
+        ports = open_work_ports(None, services, outages.instrument(as_they_are))
+        credentials = _credentials(settings)
     models = ChatModels(credentials)
 
     def ready() -> None:
@@ -169,6 +167,13 @@ async def _serve(
         await models.close()
         await ports.close()
         metrics.close()
+
+
+def _credentials(settings: Settings) -> FoundCredentials:
+    """Of a worker that shares no state folder: what is mounted into its pod, else files beside whoever started it."""
+    if settings.pod:
+        return FoundCredentials()
+    return FoundCredentials(state=StateFolder.locate(None, cwd=Path.cwd(), environment=os.environ).path)
 
 
 async def _work(

@@ -2,13 +2,16 @@
 
 import hashlib
 import os
+from functools import partial
 from typing import Any
 
 import pytest
 from minio import Minio
 from minio.commonconfig import ENABLED
+from minio.deleteobjects import DeleteError
 from minio.error import S3Error
 
+from aios.adapters.object_journal.journal import ObjectJournal
 from aios.adapters.s3.address import S3Address
 from aios.adapters.s3.buckets import S3Buckets
 from aios.adapters.s3.objects import SUM
@@ -16,6 +19,7 @@ from aios.adapters.s3.probe import probe
 from aios.adapters.s3.transport import Answer, S3Transport, UnansweredError
 from aios.errors import EnvironmentProblemError, NotFoundError, ServiceUnavailableError
 from aios.naming import bucket_name
+from aios.ports.journal import Record
 from tests.servers.minio import VARIABLE
 
 
@@ -101,6 +105,62 @@ async def test_what_was_deleted_or_overwritten_does_not_stay_for_ever(minio: str
     assert rule.expiration is not None
     assert rule.expiration.expired_object_delete_marker
     assert rule.noncurrent_version_expiration is not None
+    await buckets.delete_bucket("aios-x")
+    await buckets.close()
+
+
+def versions(client: Minio, bucket: str) -> list[str]:
+    return [found.object_name or "" for found in client.list_objects(bucket, recursive=True, include_version=True)]
+
+
+async def test_what_is_erased_leaves_no_old_version(minio: str) -> None:
+    buckets, client = S3Buckets(f"{minio}?prefix=erased-"), client_of(minio)
+    await buckets.ensure_bucket("aios-x")
+    objects = buckets.bucket("aios-x")
+    await objects.put("secret/a", b"once")
+    await objects.put("secret/a", b"twice")
+    await objects.put("secret/b", b"deleted")
+    await objects.delete("secret/b")
+    await objects.put("kept", b"")
+    assert len(versions(client, "erased-aios-x")) == 5, "two of a, one of b with its mark, one kept"
+    await buckets.erase("aios-x", "secret/")
+    assert versions(client, "erased-aios-x") == ["kept!"]
+    await buckets.delete_bucket("aios-x")
+    await buckets.close()
+
+
+async def test_a_stream_that_is_deleted_leaves_no_old_version(minio: str) -> None:
+    buckets, client = S3Buckets(f"{minio}?prefix=stream-"), client_of(minio)
+    await buckets.ensure_bucket("aios-x")
+    journal = ObjectJournal(buckets.bucket("aios-x"), erase=partial(buckets.erase, "aios-x"))
+    await journal.append("runs/default/p/1", 0, [Record({"prompt": "restricted"})])
+    await journal.delete("runs/default/p/1")
+    left = versions(client, "stream-aios-x")
+    assert left, "the index keeps the name a while"
+    assert not [name for name in left if "/streams/" in name]
+    await journal.close()
+    await buckets.delete_bucket("aios-x")
+    await buckets.close()
+
+
+@pytest.mark.parametrize("refusing", ["list_objects", "remove_objects"])
+async def test_whoever_may_not_remove_versions_removes_what_there_is(
+    minio: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refusing: str
+) -> None:
+    buckets = S3Buckets(f"{minio}?prefix=denied-")
+    await buckets.ensure_bucket("aios-x")
+    await buckets.bucket("aios-x").put("secret/a", b"")
+
+    def denied(*_: object, **__: object) -> list[DeleteError]:
+        if refusing == "remove_objects":
+            return [DeleteError("AccessDenied", "no", "secret/a!", "1")]
+        raise S3Error(None, "AccessDenied", "", "", "", "")  # type: ignore[arg-type]
+
+    with monkeypatch.context() as limited:
+        limited.setattr(Minio, refusing, denied)
+        await buckets.erase("aios-x", "secret/")
+    assert list(await buckets.bucket("aios-x").list("")) == []
+    assert "old versions of secret/ stay until the store expires them: AccessDenied" in caplog.text
     await buckets.delete_bucket("aios-x")
     await buckets.close()
 

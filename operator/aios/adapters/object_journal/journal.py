@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aios.adapters.object_journal import batch as form
 from aios.adapters.object_journal.batch import Batch, new_batch
 from aios.adapters.object_journal.layout import Layout
-from aios.adapters.object_journal.lives import Lives
+from aios.adapters.object_journal.lives import Erase, Lives
 from aios.adapters.object_journal.news import Doorbell, News
 from aios.adapters.object_journal.position import Position
 from aios.adapters.object_journal.snapshots import Snapshots, to_bytes
@@ -31,8 +31,10 @@ PREFIX = "journal"
 class ObjectJournal:
     """Journal; see the port for what is promised.
 
-    `close` is called by `close`: for whoever opened the store for this journal only. Names of streams that make keys
-    longer than stores allow are refused with ValueError; an object that no journal wrote, with EnvironmentProblemError.
+    `close` is called by `close`: for whoever opened the store for this journal only. `erase` removes all that starts
+    with a prefix, so that nothing is left of a deleted stream in a store that keeps old versions. Names of streams that
+    make keys longer than stores allow are refused with ValueError; an object that no journal wrote, with
+    EnvironmentProblemError.
     """
 
     def __init__(
@@ -43,12 +45,13 @@ class ObjectJournal:
         clock: Clock | None = None,
         doorbell: Doorbell | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
+        erase: Erase | None = None,
     ) -> None:
         layout = Layout(prefix)
         self._objects, self._layout, self._close = objects, layout, close
         self._clock = clock or SystemClock()
         self._walk = Walk(objects, layout)
-        self._lives = Lives(objects, layout, self._walk, self._clock)
+        self._lives = Lives(objects, layout, self._walk, self._clock, erase)
         self._snapshots = Snapshots(objects, layout, self._walk)
         self._news = News(doorbell)
 

@@ -25,10 +25,17 @@ DELETION_SECONDS = 30.0
 """After which nobody is believed to be still deleting."""
 
 
+Erase = Callable[[str], Awaitable[None]]
+
+
 class Lives:
     """Finds, begins and ends the lives of streams."""
 
-    def __init__(self, objects: ObjectStore, layout: Layout, walk: Walk, clock: Clock) -> None:
+    def __init__(
+        self, objects: ObjectStore, layout: Layout, walk: Walk, clock: Clock, erase: Erase | None = None
+    ) -> None:
+        """`erase` removes all objects that start with a prefix, more thoroughly than one by one."""
+        self._erase = erase
         self._objects, self._layout, self._walk, self._clock = objects, layout, walk, clock
         self.index = Index(objects, layout)
         self._positions = Positions()
@@ -140,4 +147,7 @@ class Lives:
 
     async def _remove_objects(self, stream: str, life: str) -> None:
         """Only those of one life that is over: another may have begun."""
-        await in_parallel(self._objects.delete, await self._objects.list(self._layout.life(stream, life)))
+        prefix = self._layout.life(stream, life)
+        if self._erase is not None:
+            await self._erase(prefix)
+        await in_parallel(self._objects.delete, await self._objects.list(prefix))

@@ -27,11 +27,13 @@ from urllib3.util.retry import Retry
 
 from aios.adapters.s3.address import S3Address
 from aios.adapters.s3.dialect import Dialects
+from aios.adapters.s3.keys import to_prefix
 from aios.adapters.s3.objects import S3Objects
 from aios.adapters.s3.refusals import ALLOWED_SKEW_SECONDS, clocks_differ, skew_seconds
 from aios.adapters.s3.transport import CONNECT_SECONDS, SILENCE_SECONDS, S3Transport
 from aios.errors import CredentialsRefusedError, EnvironmentProblemError, ServiceUnavailableError
 from aios.naming import digest
+from aios.parallel import in_parallel
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,13 @@ KEPT_DAYS = 7
 LONGEST = 63
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LATER = {"InternalError", "OperationAborted", "ServiceUnavailable", "SlowDown"}
+_HIDDEN = {"AccessDenied", "MethodNotAllowed", "NotImplemented"}
+"""How a store says that it keeps no versions, or that they are not for us to remove."""
 _TAKEN = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+
+
+class _HiddenError(EnvironmentProblemError):
+    """Versions cannot be seen or removed."""
 
 
 class S3Buckets:
@@ -84,6 +92,15 @@ class S3Buckets:
     async def delete_bucket(self, bucket: str) -> None:
         await self._in_thread(lambda: self._delete(self._name(bucket)))
 
+    async def erase(self, bucket: str, prefix: str) -> None:
+        name = self._name(bucket)
+        try:
+            await self._in_thread(lambda: self._erase(name, to_prefix(prefix)))
+        except _HiddenError as error:
+            log.warning("%s: old versions of %s stay until the store expires them: %s", name, prefix, error)
+            objects = self.bucket(bucket)
+            await in_parallel(objects.delete, await objects.list(prefix))
+
     async def buckets(self) -> Sequence[str]:
         found = await self._in_thread(self._client.list_buckets)
         ours = (bucket.name for bucket in found if bucket.name and bucket.name.startswith(self._prefix))
@@ -121,8 +138,9 @@ class S3Buckets:
             abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(days_after_initiation=1),
         )
         try:
-            self._client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+            # In this order: versions that nobody expires would be kept for ever.
             self._client.set_bucket_lifecycle(bucket, LifecycleConfig([rule]))
+            self._client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
         except S3Error as error:
             if error.code in _LATER:
                 raise
@@ -131,11 +149,23 @@ class S3Buckets:
     def _delete(self, bucket: str) -> None:
         if not self._client.bucket_exists(bucket):
             return
-        versions = self._client.list_objects(bucket, recursive=True, include_version=True)
-        doomed = (DeleteObject(found.object_name or "", found.version_id) for found in versions)
-        for failure in self._client.remove_objects(bucket, doomed):
-            raise ServiceUnavailableError(f"cannot delete {bucket}/{failure.name}: {failure.message}")
+        self._erase(bucket, "")
         self._client.remove_bucket(bucket)
+
+    def _erase(self, bucket: str, prefix: str) -> None:
+        """Raises _HiddenError when versions cannot be seen or removed."""
+        try:
+            versions = self._client.list_objects(bucket, prefix, recursive=True, include_version=True)
+            doomed = (DeleteObject(found.object_name or "", found.version_id) for found in versions)
+            for failure in self._client.remove_objects(bucket, doomed):
+                if failure.code in _HIDDEN:
+                    raise _HiddenError(failure.code)
+                raise ServiceUnavailableError(f"cannot delete {bucket}/{failure.name}: {failure.message}")
+        except S3Error as error:
+            if error.code in _HIDDEN:
+                raise _HiddenError(error.code) from error
+            if error.code != "NoSuchBucket":
+                raise
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:

@@ -1,0 +1,41 @@
+"""`aios doctor PATH` finds a key where `aios up PATH` would, and says where nobody did."""
+
+from pathlib import Path
+
+from tests.cli.console import aios
+
+MODEL = """
+apiVersion: aios.dev/v1alpha1
+kind: Model
+metadata: {name: remote}
+spec:
+  provider: OpenAICompatible
+  model: some
+  endpoint: http://127.0.0.1:1/v1
+  locality: Local
+  credentialsSecretRef: {name: remote, key: api-key}
+"""
+SECRET = """
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: remote}
+stringData: {api-key: never-shown}
+"""
+
+
+def test_a_secret_among_the_files_is_named_as_the_source(tmp_path: Path) -> None:
+    (tmp_path / "team.yaml").write_text(MODEL + SECRET)
+    told = aios("doctor", "team.yaml", cwd=tmp_path)
+    assert "key: Secret default/remote, key api-key" in told.out, told.err
+    assert "no API key" not in told.out
+    assert "never-shown" not in told.out + told.err
+    assert not (tmp_path / ".aios").exists()
+
+
+def test_a_key_that_is_nowhere_is_asked_for_with_each_place(tmp_path: Path) -> None:
+    (tmp_path / "team.yaml").write_text(MODEL)
+    told = aios("doctor", "team.yaml", cwd=tmp_path)
+    file = tmp_path / ".aios" / "secrets" / "remote" / "api-key"
+    assert told.code == 3
+    assert f"no API key. Put one into Secret default/remote, key api-key or {file}" in told.out
