@@ -32,6 +32,12 @@ def test_get_json_is_a_list_and_one_object_by_name(hello: Path) -> None:
     assert one["status"]["run"]["phase"] == "Succeeded"
 
 
+def test_get_says_what_brings_in_what_is_not_there(hello: Path) -> None:
+    ran = aios("get", "projects", "-n", "elsewhere", cwd=hello)
+    assert (ran.code, ran.out) == (0, "")
+    assert "nothing here yet: `aios up PATH` brings it in" in ran.err
+
+
 def test_get_names(hello: Path) -> None:
     ran = aios("get", "-o", "name", cwd=hello)
     assert ran.out.split() == [

@@ -32,6 +32,15 @@ def describe(plane: ControlPlane, folder: Path, variables: Mapping[str, str]) ->
     return aios(*words, cwd=folder, env={**variables, "KUBECONFIG": str(plane.kubeconfig)})
 
 
+def test_where_there_is_nothing_get_says_what_brings_it_in(
+    installed: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    words = ("get", "projects", "-n", namespace, "--context", "aios-tests")
+    told = aios(*words, cwd=tmp_path, env={"KUBECONFIG": str(installed.kubeconfig)})
+    assert (told.code, told.out) == (0, "")
+    assert told.err.strip() == "nothing here yet: `kubectl apply -f PATH` brings it in"
+
+
 def test_tasks_and_routes_are_shown_where_the_services_are_stated(
     declared: Mapping[str, str], installed: ControlPlane, tmp_path: Path
 ) -> None:

@@ -170,6 +170,12 @@ def test_every_example_is_accepted_unmodified(cluster: Cluster, operator: Operat
         cluster.wait_for(f"project/{project}", "Ready", reason="ServicesNotConfigured")
 
 
+def test_an_operator_without_services_says_so_at_its_start(settled: Cluster, operator: OperatorProcess) -> None:
+    told = operator.log.read_text()
+    assert "no services are stated (AIOS_BROKER_URL, " in told
+    assert "make the Secret aios-services in " in told
+
+
 def test_events_tell_why(settled: Cluster) -> None:
     events = settled.get("events.events.k8s.io")["items"]
     told = [event for event in events if event["regarding"]["name"] == "word-count"]

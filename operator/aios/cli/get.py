@@ -57,6 +57,9 @@ def get(
     if context is None:
         say_if_stopped(state)
     _print(found, output, single=wanted is not None and len(definitions) == 1, where=everywhere)
+    if output in {Format.TABLE, Format.WIDE} and not any(items for _, items in found):
+        brings = "aios up PATH" if context is None else "kubectl apply -f PATH"
+        say(f"nothing here yet: `{brings}` brings it in")
 
 
 def _print(found: "list[tuple[Definition, list[AnyResource]]]", output: Format, *, single: bool, where: bool) -> None:
@@ -77,8 +80,6 @@ def _print(found: "list[tuple[Definition, list[AnyResource]]]", output: Format, 
                 out()
             for line in _table(definition, some, wide=output is Format.WIDE, titled=len(found) > 1, where=where):
                 out(line)
-        if not items:
-            say("nothing here yet: `aios up PATH` brings it in")
 
 
 def _table(definition: Definition, items: "list[AnyResource]", *, wide: bool, titled: bool, where: bool) -> list[str]:

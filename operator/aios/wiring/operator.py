@@ -5,6 +5,7 @@ and removes what deleted projects leave.
 Without them projects are accepted and wait with the reason ServicesNotConfigured.
 """
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +34,9 @@ from aios.wiring.declaring import Names
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
 from aios.wiring.team_access import ServicesAccess, open_users
+from aios.wiring.unserved import restart
+
+log = logging.getLogger(__name__)
 
 LEASE = "aios-operator"
 
@@ -71,7 +75,16 @@ async def open_cluster(
 ) -> AsyncIterator[Cluster]:
     """Connect. `namespace` is where the operator runs and keeps its Lease; it serves all namespaces."""
     mirror = Mirror(clock)
-    ports = None if services.missing() else open_work_ports(None, services)
+    missing = services.missing()
+    if missing:
+        log.warning(
+            "teams are reconciled and Projects wait: no services are stated (%s); make the Secret aios-services in %s, "
+            "then `%s`",
+            ", ".join(missing),
+            namespace,
+            restart(namespace),
+        )
+    ports = None if missing else open_work_ports(None, services)
     try:
         async with connect_mirrored(context, mirror) as api:
             resources = KubernetesResources(api)
