@@ -160,13 +160,26 @@ async def test_a_call_in_doubt_is_not_hidden_behind_a_free_answer(
         await Gate(log, Scribe([]), parks, StillClock(), replies=cache(sessions)).call(0, ASK, INTERNAL)
 
 
-async def test_tool_calls_of_a_free_answer_are_named_for_their_step(
+NINE = (ToolCall(id="AbCdEf123", name="a"), ToolCall(id="gHiJkL456", name="b"))
+"""Ids in the only form that Mistral takes."""
+
+
+async def test_tool_calls_of_a_free_answer_keep_the_ids_that_their_vendor_gave_them(
     journal: SqliteJournal, sessions: SqliteSessions
 ) -> None:
-    reply = Reply(tool_calls=(ToolCall(id="theirs", name="a"), ToolCall(id="theirs-2", name="b")))
-    await (await opened(journal, Scribe([reply]), cache(sessions)))[0].call(0, ASK, INTERNAL)
+    await (await opened(journal, Scribe([Reply(tool_calls=NINE)]), cache(sessions)))[0].call(0, ASK, INTERNAL)
     given = await (await opened(journal, Scribe([]), cache(sessions), run="b"))[0].call(4, ASK, INTERNAL)
-    assert [(call.id, call.name) for call in given.tool_calls] == [("call-4-0", "a"), ("call-4-1", "b")]
+    assert given.tool_calls == NINE
+
+
+async def test_an_id_that_stands_in_the_attempt_already_is_not_given_again(
+    journal: SqliteJournal, sessions: SqliteSessions
+) -> None:
+    await cache(sessions).keep(question("strong", CLOUD, ASK, INTERNAL, told_time=""), Reply(tool_calls=NINE))
+    gate, _ = await opened(journal, Scribe([Reply(tool_calls=NINE[1:])]), cache(sessions))
+    await gate.call(0, ChatRequest((ChatMessage(Role.USER, "Something else."),)), INTERNAL)
+    given = await gate.call(1, ASK, INTERNAL)
+    assert [(call.id, call.name) for call in given.tool_calls] == [("call-1-0", "a"), ("call-1-1", "b")]
 
 
 @pytest.mark.parametrize("silent", [False, True])

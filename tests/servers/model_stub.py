@@ -22,12 +22,13 @@ READY_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came; header names in lower case."""
+    """One request as it came; header names in lower case. `peer`: the client's end of the connection."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: Any
+    peer: object = None
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ class ModelStub:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Asked(request.method, request.path, headers, json.loads(text) if text else None)
+        peer = request.transport.get_extra_info("peername") if request.transport else None
+        asked = Asked(request.method, request.path, headers, json.loads(text) if text else None, peer)
         self.requests.append(asked)
         if asked.path != self.dialect.chat_path:
             answer = self.dialect.aside(asked)

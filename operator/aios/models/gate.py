@@ -133,10 +133,19 @@ class Gate:
         found = await replies.get(same)
         if found is None:
             return None
-        reply = _named(found, step).model_copy(update={"usage": Usage()})
+        reply = self._told_apart(found, step).model_copy(update={"usage": Usage()})
         number = len(self._log.calls(step)) + 1
         await self._log.append(CallFinished(step=step, number=number, reply=reply, cached=asked))
         return reply
+
+    def _told_apart(self, found: Reply, step: int) -> Reply:
+        """An answer of another attempt with ids that are none of this one's. Its own are kept if they can be: some
+        vendors take no other form of id, and LiteLLM carries Gemini's signature in it."""
+        replies = (event.reply for event in self._log.events if isinstance(event, CallFinished) and event.reply)
+        taken = {call.id for reply in replies for call in reply.tool_calls}
+        if taken.isdisjoint(call.id for call in found.tool_calls):
+            return _distinct(found, step)
+        return _named(found, step)
 
     def _check_doubt(self, step: int) -> None:
         unanswered = [call.worst_case for call in self._log.in_doubt() if call.step == step]

@@ -61,6 +61,31 @@ def test_a_server_that_does_not_count_to_the_end_is_counted_at_the_most(
     assert read(started(**first), *TEXT, *ended("end_turn", **last)).usage == MOST
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ({"input_tokens": 0, "output_tokens": 0}, {"output_tokens": 42}),
+        ({"input_tokens": 5, "output_tokens": 1}, {"output_tokens": 0}),
+    ],
+)
+def test_zeros_count_nothing(first: dict[str, object], last: dict[str, object]) -> None:
+    """Proxies that speak this protocol put them where they do not know."""
+    assert read(started(**first), *TEXT, *ended("end_turn", **last)).usage == MOST
+
+
+def test_what_a_cache_served_is_input_enough() -> None:
+    first = {"input_tokens": 0, "cache_read_input_tokens": 70, "output_tokens": 1}
+    used = read(started(**first), *TEXT, *ended("end_turn", output_tokens=42)).usage
+    assert used == Usage(cache_read_tokens=70, output_tokens=42)
+
+
+def test_a_count_that_comes_late_counts_and_is_not_taken_back_by_a_zero() -> None:
+    late = read(started(input_tokens=0), *TEXT, *ended("end_turn", input_tokens=19, output_tokens=42))
+    assert late.usage == Usage(input_tokens=19, output_tokens=42)
+    kept = read(started(input_tokens=5), *TEXT, *ended("end_turn", input_tokens=0, output_tokens=42))
+    assert kept.usage == Usage(input_tokens=5, output_tokens=42)
+
+
 def test_a_tool_call_that_was_cut_off_is_one_that_every_tool_refuses() -> None:
     reply = read(*TEXT, *tool('{"path": "a', ".txt"), *ended("max_tokens"))
     (call,) = reply.tool_calls

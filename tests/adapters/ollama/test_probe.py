@@ -78,7 +78,7 @@ async def test_texts_become_vectors_in_order_by_a_model_that_is_pulled_first(
     embedder = OllamaEmbedder(spec(model="nomic-embed-text"), key)
     assert await embedder.embed(["a", "bcd"], Privacy.RESTRICTED) == [[1.0, 1.0], [3.0, 1.0]]
     assert await embedder.embed([], Privacy.PUBLIC) == []
-    assert [asked.path for asked in daemon.requests] == ["/api/show", "/api/pull", "/api/embed"]
+    assert [asked.path for asked in daemon.requests] == ["/api/show", "/api/pull", "/api/show", "/api/embed"]
 
 
 async def test_an_embedder_that_was_removed_meanwhile_is_pulled_by_the_next_search(

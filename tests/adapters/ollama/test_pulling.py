@@ -33,7 +33,7 @@ async def test_an_unknown_model_is_pulled_then_asked(
     with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.INFO):
         patch.setattr(pulling, "TELL_EVERY", 0.0)
         assert (await new.chat(ASK)).text == "ok"
-    assert paths(daemon) == ["/api/show", "/api/pull", "/api/chat"]
+    assert paths(daemon) == ["/api/show", "/api/pull", "/api/show", "/api/chat"]
     assert f"pulling {NEW}: 25 % of 2.0 GB" in caplog.text
 
 
@@ -82,7 +82,7 @@ async def test_a_model_that_was_removed_meanwhile_is_pulled_by_the_next_try(
         await model.chat(ASK)
     assert (caught.value.transient, caught.value.maybe_charged) == (True, False)
     assert (await model.chat(ASK)).text == "ok"
-    assert paths(daemon)[2:] == ["/api/chat", "/api/show", "/api/pull", "/api/chat"]
+    assert paths(daemon)[2:] == ["/api/chat", "/api/show", "/api/pull", "/api/show", "/api/chat"]
 
 
 async def test_a_model_that_needs_a_newer_daemon_is_final(

@@ -41,6 +41,38 @@ def test_a_server_that_counts_nothing_is_counted_at_the_most(usage: dict[str, ob
     assert read({**delta("stop", content="Yes"), **usage}).usage == MOST
 
 
+ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+@pytest.mark.parametrize("counts", [ZEROS, ZEROS | {"prompt_tokens": 9}, ZEROS | {"completion_tokens": 9}])
+def test_zeros_count_nothing(counts: dict[str, object]) -> None:
+    """No question is of no tokens, and no answer."""
+    assert read({**delta("stop", content="Yes"), "usage": counts}).usage == MOST
+
+
+def test_an_answer_of_nothing_may_be_of_no_tokens() -> None:
+    assert read({**delta("stop"), "usage": ZEROS | {"prompt_tokens": 9}}).usage == Usage(input_tokens=9)
+
+
+@pytest.mark.parametrize("zeros", [ZEROS, ZEROS | {"prompt_tokens": 9}, ZEROS | {"completion_tokens": 9}])
+def test_a_count_is_not_taken_back_by_zeros(zeros: dict[str, object]) -> None:
+    counts = {"prompt_tokens": 100, "completion_tokens": 7}
+    said = [{**delta(content="Yes"), "usage": counts}, {**delta("stop"), "usage": zeros}]
+    assert read(*said).usage == Usage(input_tokens=100, output_tokens=7)
+
+
+def test_nothing_more_is_needed_once_it_ended_and_was_counted_since() -> None:
+    counts, answer = {"usage": {"prompt_tokens": 100, "completion_tokens": 7}}, Answer()
+    for chunk, over in (
+        ({**delta(content="Yes"), **counts}, False),
+        (delta("stop"), False),
+        ({"choices": [], "usage": ZEROS}, False),
+        ({"choices": [], **counts}, True),
+    ):
+        answer.add(chunk)
+        assert answer.over is over
+
+
 @pytest.mark.parametrize("details", [None, {}, {"cached_tokens": None}, {"cached_tokens": 500}])
 def test_odd_details_make_no_negative_count(details: object) -> None:
     counts = {"prompt_tokens": 100, "completion_tokens": 7, "prompt_tokens_details": details}

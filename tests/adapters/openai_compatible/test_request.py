@@ -18,6 +18,7 @@ from aios.spec.vocabulary import Provider
 from aios.tasks.attempt_events import ToolCall
 
 READ = ToolSpec("read_file", "Read.", {"type": "object", "properties": {}})
+FIRST = Terms()
 USER = ChatMessage(Role.USER, "Do it.")
 CALLS = (ToolCall(id="a", name="read_file", args={"path": "ü"}), ToolCall(id="b", name="read_file"))
 
@@ -116,6 +117,11 @@ UNSUPPORTED = (
 )
 EXTRA = [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]
 NO_NEW_NAME = {"detail": [{"type": "extra_forbidden", "loc": ["body", "max_completion_tokens"]}]}
+TOO_MANY = "max_completion_tokens is too large: 65536. This model supports at most 16384 completion tokens."
+ABOVE = (
+    "The parameter `max_completion_tokens` specified in the request are not valid: integer above maximum value, "
+    "expected a value <= 12288, but got 32000 instead."
+)
 WINDOW = "This model's maximum context length is 8192 tokens, max_completion_tokens included."
 
 
@@ -131,6 +137,9 @@ WINDOW = "This model's maximum context length is 8192 tokens, max_completion_tok
         (Terms(), 400, {"error": {"message": "too long", "code": "context_length_exceeded"}}, None),
         (Terms(), 400, {"error": {"message": "no such tool"}}, None),
         (Terms(), 401, {"error": {"message": "stream_options"}}, None),
+        (Terms(limit=NEW_NAME), 400, {"error": {"message": TOO_MANY}}, None),
+        (Terms(limit=NEW_NAME), 400, {"error": {"message": ABOVE}}, None),
+        (Terms(limit=NEW_NAME), 400, {"error": {"message": "max_completion_tokens is a number"}}, None),
     ],
 )
 def test_what_a_server_refuses_is_left_out_once(terms: Terms, status: int, body: object, then: Terms | None) -> None:
@@ -139,7 +148,8 @@ def test_what_a_server_refuses_is_left_out_once(terms: Terms, status: int, body:
 
 def test_a_plan_without_its_schema_is_milder_unless_it_is_too_long() -> None:
     assert Terms().milder(400, {"error": {"message": "response_format"}}, constrained=True) == Terms(schemas=False)
-    assert Terms().milder(400, {"error": {"message": WINDOW}}, constrained=True) is None
+    for asks_for_less in (WINDOW, TOO_MANY, ABOVE):
+        assert Terms().milder(400, {"error": {"message": asks_for_less}}, constrained=True) is None
 
 
 def test_a_server_that_counts_no_tokens_is_not_asked_for_them() -> None:
@@ -158,14 +168,50 @@ def test_what_the_model_thought_is_given_back_where_it_came_from() -> None:
     assert [call.get("extra_content") for call in said["tool_calls"]] == [None, SIGNED["extra_content"]]
 
 
-def test_what_the_model_thought_is_kept_from_a_server_that_refuses_it() -> None:
-    refused = {"error": {"message": "messages.2: property 'reasoning_content' is unsupported"}}
+WANTED = [
+    "The `reasoning_content` in the thinking mode must be passed back to the API.",
+    "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly, "
+    "and missing thought_signature may lead to degraded model performance.",
+    "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `text`. When `thinking` is "
+    "enabled, a final `assistant` message must start with a thinking block.",
+]
+
+
+@pytest.mark.parametrize("said", WANTED)
+def test_a_server_that_misses_a_thought_is_not_asked_without_the_others(said: str) -> None:
+    assert Terms().milder(400, {"error": {"message": said}}, thoughtful=True) is None
+
+
+def test_a_turn_without_a_thought_has_an_empty_one_where_others_have_theirs() -> None:
+    hasty = ChatMessage(Role.ASSISTANT, "", CALLS[:1])
+    ended = ChatMessage(Role.ASSISTANT, "Done?")
+    assert thoughts(USER, hasty, THOUGHTFUL, ended) == [None, "", "Hm.", None]
+    assert thoughts(USER, hasty, THOUGHTFUL, terms=Terms(thoughts=False)) == [None, None, None]
+    assert thoughts(USER, hasty) == [None, None]
+
+
+def thoughts(*said: ChatMessage, terms: Terms = FIRST) -> list[str | None]:
+    messages: Any = to_body(ChatRequest(said), "m", terms)["messages"]
+    return [message.get("reasoning_content") for message in messages]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "messages.2: property 'reasoning_content' is unsupported",
+        "'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property "
+        "'reasoning_content' is unsupported)]",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+    ],
+)
+def test_what_the_model_thought_is_kept_from_a_server_that_refuses_it(said: str) -> None:
+    refused = {"error": {"message": said}}
     assert Terms().milder(400, refused) is None, "nothing of the kind was sent"
     milder = Terms().milder(400, refused, thoughtful=True)
     assert milder == Terms(thoughts=False)
-    (said,) = spoken_by_the_model(milder)
-    assert "reasoning_content" not in said
-    assert not any("extra_content" in call for call in said["tool_calls"])
+    (turn,) = spoken_by_the_model(milder)
+    assert "reasoning_content" not in turn
+    assert not any("extra_content" in call for call in turn["tool_calls"])
     assert milder.milder(400, refused, thoughtful=True) is None
 
 

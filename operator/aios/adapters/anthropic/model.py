@@ -9,7 +9,7 @@ from aios.adapters.anthropic.reply import Answer
 from aios.adapters.anthropic.request import to_body, to_counted
 from aios.adapters.model_api.call import ApiKey, Call, one_call
 from aios.adapters.model_api.client import hush, longest_reply, open_http
-from aios.adapters.model_api.counting import at_most
+from aios.adapters.model_api.counting import UncountedNotice, at_most
 from aios.adapters.model_api.failures import lost
 from aios.adapters.model_api.late_client import LateClient
 from aios.adapters.model_api.usable import usable
@@ -38,6 +38,7 @@ class AnthropicModel:
             raise MissingExtraError("models", "the provider Anthropic")
         self._spec, self._api_key = spec, api_key
         self._vendor = anthropic_vendor(name, spec)
+        self._uncounted = UncountedNotice(self._vendor)
         self._client = LateClient(lambda: open_client(self._vendor, spec, idle))
 
     async def chat(self, request: ChatRequest) -> Reply:
@@ -46,6 +47,7 @@ class AnthropicModel:
             answer = await self._stream(call, request)
             if not answer.ended:
                 raise lost(self._vendor, "the stream ended before the answer did")
+        self._uncounted.tell_unless(answer.counted)
         reply = answer.reply(self._vendor.asked, at_most=lambda: at_most(request))
         return usable(self._vendor, request, reply, declined=answer.declined, cut=answer.cut)
 
@@ -83,17 +85,13 @@ class AnthropicModel:
             options={"headers": sent_headers(client, call.key, call.headers(request.key))},
         )
         answer = Answer()
-        try:
-            async with stream:
-                call.expect_events(stream.response.headers.get("content-type", ""))
-                async for event in stream:
-                    call.begun = True
-                    if isinstance(event, Mapping):
-                        answer.add(event)
-        except Exception:
-            # An answer that is whole stands, whatever becomes of the connection: asking again would be paid again.
-            if not answer.ended:
-                raise
+
+        def take(event: object) -> None:
+            call.begun = True
+            if isinstance(event, Mapping):
+                answer.add(event)
+
+        await call.read(stream, answer, take)
         return answer
 
 

@@ -42,7 +42,7 @@ class Answer:
         """Whether the last event has come; without it the answer is cut off."""
         self._blocks: dict[int, _Block] = {}
         self._counts: dict[str, Any] = {}
-        self._counted_to_the_end = False
+        self._written_at_last: int | None = None
         self._model = self._stop = ""
         self._details: Event = {}
 
@@ -62,14 +62,24 @@ class Answer:
                 self._stop = str(delta.get("stop_reason") or self._stop)
                 self._details = _object(delta, "stop_details") or self._details
                 self._count(event)
-                self._counted_to_the_end |= isinstance(_object(event, "usage").get("output_tokens"), int)
+                written = _object(event, "usage").get("output_tokens")
+                self._written_at_last = written if isinstance(written, int) else self._written_at_last
             case "message_stop":
                 self.ended = True
 
     @property
+    def over(self) -> bool:
+        """Whether nothing can follow that is needed: the counts come before the last event."""
+        return self.ended
+
+    @property
     def counted(self) -> bool:
-        """Whether the server said how many tokens were used; its first count of the output is not the last."""
-        return self._counted_to_the_end and isinstance(self._counts.get("input_tokens"), int)
+        """Whether the server said how many tokens were used; its first count of the output is not the last. No question
+        is of none, and what was written is of some: zeros are what a proxy says that does not count."""
+        if self._written_at_last is None or not isinstance(self._counts.get("input_tokens"), int):
+            return False
+        written = any(block.kind != "text" or block.text for block in self._blocks.values())
+        return self._usage().all_input_tokens > 0 and (self._written_at_last > 0 or not written)
 
     @property
     def declined(self) -> str:
@@ -124,8 +134,10 @@ class Answer:
         return ToolCall(id=block.id, name=valid_text(block.name), args=args)
 
     def _count(self, holder: Event) -> None:
-        """Later counts replace earlier ones: they are sums so far."""
-        self._counts.update({name: count for name, count in _object(holder, "usage").items() if count is not None})
+        """Later counts replace earlier ones: they are sums so far, so none is taken back by a zero."""
+        for name, count in _object(holder, "usage").items():
+            if count or (count is not None and not self._counts.get(name)):
+                self._counts[name] = count
 
     def _usage(self) -> Usage:
         def of(name: str) -> int:

@@ -5,9 +5,11 @@ The vendors' libraries come out of one generator: their errors carry the same at
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from aios.adapters.model_api import failures
 from aios.adapters.model_api.client import CALL_KEY, RedirectedError, TooLongError
@@ -15,8 +17,37 @@ from aios.adapters.model_api.vendor import Vendor
 from aios.errors import ModelCallError, ServiceUnavailableError
 from aios.naming import digest
 
+logger = logging.getLogger(__name__)
+
 ApiKey = Callable[[], Awaitable[str]]
 NO_EVENTS = ("text/html", "application/json")
+REST_SECONDS = 5.0
+"""How long the count of its tokens is waited for once an answer is whole."""
+END_SECONDS = 1.0
+"""How long the end of the stream is waited for when nothing else can come: a connection that was read to its end serves
+the next call, another is thrown away."""
+
+
+class Stream(Protocol):
+    """What a vendor's library makes of a stream of events; `response`: the HTTP client's."""
+
+    response: Any
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any, /) -> None: ...
+
+    def __aiter__(self) -> AsyncIterator[object]: ...
+
+
+class Answer(Protocol):
+    """What has come of a reply. `ended`: it is whole; `over`: nothing can follow that is needed."""
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def over(self) -> bool: ...
 
 
 @dataclass
@@ -25,6 +56,7 @@ class Call:
 
     vendor: Vendor
     key: str = field(repr=False)
+    deadline: asyncio.Timeout
     begun: bool = False
     """Something of the answer has come."""
 
@@ -39,27 +71,59 @@ class Call:
         if kind in NO_EVENTS:
             raise failures.no_stream(self.vendor, kind)
 
+    async def read(self, stream: Stream, answer: Answer, take: Callable[[object], None]) -> None:
+        """Give every event to `take`, until the answer is over. Raises ModelCallError when it is no stream of events.
+
+        An answer that is whole stands, whatever becomes of the connection or of the time that the call may take: asking
+        again would be paid again. So its rest is waited for a moment only, and fails quietly.
+        """
+        try:
+            async with stream, asyncio.timeout(None) as rest:
+                self.expect_events(stream.response.headers.get("content-type", ""))
+                async for event in stream:
+                    if answer.over:
+                        continue
+                    take(event)
+                    if answer.over:
+                        self._leave(END_SECONDS, rest)
+                    elif answer.ended and rest.when() is None:
+                        self._leave(REST_SECONDS, rest)
+        except Exception as error:
+            if not answer.ended:
+                raise
+            logger.debug("%s: the answer is whole, what followed it is not: %s", self.vendor, type(error).__name__)
+
+    def _leave(self, seconds: float, rest: asyncio.Timeout) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        rest.reschedule(until)
+        # The call's own deadline would throw the answer away.
+        self.deadline.reschedule(max(self.deadline.when() or 0.0, until + REST_SECONDS))
+
 
 @asynccontextmanager
 async def one_call(vendor: Vendor, api_key: ApiKey, *, seconds: float) -> AsyncIterator[Call]:
     """The place for one request. Raises ModelCallError for everything the provider or the way to it did wrong; what is
     not of that kind is a defect and travels as it is."""
-    call = Call(vendor, await _key(vendor, api_key))
+    key = await _key(vendor, api_key)
+    call = Call(vendor, key, asyncio.timeout(seconds))
     try:
-        async with asyncio.timeout(seconds):
+        async with call.deadline:
             yield call
     except TimeoutError as error:
         raise failures.out_of_time(
             vendor, f"no whole answer within {seconds:g} s (spec.callTimeout); raise it or ask for less"
         ) from error
-    except ModelCallError:
-        raise
+    except ModelCallError as error:
+        told = _without(call.key, error)
+        if told is error:
+            raise
+        raise told from None
     except Exception as error:
-        told = _told(error, call)
-        if told is None:
+        read = _told(error, call)
+        if read is None:
             raise
         # The cause may quote headers: it is not shown beside our message.
-        raise _without(call.key, told) from None
+        raise _without(call.key, read) from None
 
 
 async def _key(vendor: Vendor, api_key: ApiKey) -> str:

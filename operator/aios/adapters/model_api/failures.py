@@ -5,6 +5,7 @@ says that it stopped waiting: the model behind it may have answered. Whatever fa
 status, may have been charged.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -51,6 +52,17 @@ def refused(vendor: Vendor, status: int, body: object, headers: Mapping[str, str
         transient=_passes(status, code),
         retry_after=retry_after(headers),
         maybe_charged=status in STOPPED_WAITING,
+    )
+
+
+def refused_in_part(vendor: Vendor, status: int, body: object) -> ModelCallError:
+    """The server refused something that the next try leaves out. It may come at once: the provider works, and its
+    circuit need not open over what we asked."""
+    said = spoken(body)
+    return ModelCallError(
+        f"{vendor} answered {status}{f': {said}' if said else ''}; the next try goes without what it may have refused",
+        transient=True,
+        retry_after=0.0,
     )
 
 
@@ -150,9 +162,21 @@ def spoken(body: object) -> str:
     if isinstance(body, Mapping):
         for field in ("error", "message", "detail"):
             if body.get(field):
-                return spoken(body[field])
+                return _short(": ".join(filter(None, (spoken(body[field]), _source(body)))))
         return _short(str(dict(body))) if body else ""
     return _short(str(body)) if body is not None else ""
+
+
+def _source(body: Mapping[str, object]) -> str:
+    """What the provider behind a gateway said: OpenRouter's own message is `Provider returned error`."""
+    metadata = body.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    if not isinstance(raw, str):
+        return spoken(raw)
+    try:
+        return spoken(json.loads(raw))
+    except (ValueError, RecursionError):
+        return _short(raw)
 
 
 def error_code(body: object) -> str:

@@ -1,11 +1,12 @@
 """OllamaEmbedder: texts in, vectors out, for the search by meaning in what a team remembers."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from aios.adapters.model_api import embedding
 from aios.adapters.ollama.connection import ApiKey, connected
 from aios.adapters.ollama.failures import MissingModelError, told
-from aios.adapters.ollama.pulling import is_there, pull
+from aios.adapters.ollama.presence import Presence
 from aios.errors import ModelCallError
 from aios.ports.embedder import Vector
 from aios.spec.model import ModelSpec
@@ -18,9 +19,17 @@ LEAST = 0.5
 class OllamaEmbedder:
     """Embedder. Uses a Model of provider Ollama whose `model` embeds, such as nomic-embed-text."""
 
-    def __init__(self, spec: ModelSpec, api_key: ApiKey, *, least: float = LEAST) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        api_key: ApiKey,
+        *,
+        least: float = LEAST,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now`: seconds of a monotonic clock."""
         self._spec, self._api_key, self._least = spec, api_key, least
-        self._there = False
+        self._presence = Presence(spec, now=now)
 
     @property
     def name(self) -> str:
@@ -49,16 +58,13 @@ class OllamaEmbedder:
 
     async def _embed(self, texts: Sequence[str], key: str) -> Sequence[Vector]:
         spec = self._spec
-        if not self._there:
-            if not await is_there(spec, key):
-                await pull(spec, key)
-            self._there = True
+        await self._presence.ensure(key)
         try:
             async with connected(spec, key, silence=SILENCE_SECONDS) as connection:
                 with told(spec, connection, "embedding"):
                     vectors = (await connection.client.embed(spec.model or "", list(texts))).embeddings
         except MissingModelError:
-            self._there = False  # somebody has removed it: the next search pulls it again
+            self._presence.lost()
             raise
         if len(vectors) != len(texts):
             raise ModelCallError(f"Ollama gave {len(vectors)} vectors for {len(texts)} texts", transient=False)

@@ -1,13 +1,15 @@
 """OllamaModel: ChatModel over an Ollama daemon."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
 from aios.adapters.model_api.counting import at_most
 from aios.adapters.ollama.connection import ApiKey, connected
 from aios.adapters.ollama.failures import MissingModelError, told
-from aios.adapters.ollama.pulling import is_there, pull
+from aios.adapters.ollama.presence import Presence
 from aios.adapters.ollama.reply import Answer, assemble, check_end, check_whole_prompt
 from aios.adapters.ollama.request import size, to_body, window
 from aios.errors import MissingExtraError, ModelCallError
@@ -19,31 +21,28 @@ from aios.tasks.attempt_events import Reply
 
 
 class OllamaModel:
-    """ChatModel. Before its first call it looks whether the daemon has the model, and pulls it if not."""
+    """ChatModel. Before its first call, and now and then, it looks whether the daemon has the model, and pulls it if
+    not."""
 
-    def __init__(self, name: str, spec: ModelSpec, api_key: ApiKey) -> None:
-        """`api_key` is asked at every call; an empty key is not sent."""
+    def __init__(
+        self, name: str, spec: ModelSpec, api_key: ApiKey, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`api_key` is asked at every call; an empty key is not sent. `now`: seconds of a monotonic clock."""
         self._name, self._spec, self._api_key = name, spec, api_key
-        self._there = False
+        self._presence = Presence(spec, now=now)
 
     async def chat(self, request: ChatRequest) -> Reply:
         """See ChatModel. The bound on a call does not count the time of a pull, which has its own."""
         key = await self._api_key()
         body = to_body(request, self._spec)
         try:
-            await self._get(key)
+            await self._presence.ensure(key)
             return await self._ask(request, body, key)
         except MissingExtraError as error:
             raise ModelCallError(f"model {self._name}: {error}", transient=False) from error
 
     async def close(self) -> None:
         """Nothing to close: a connection lives as long as its call."""
-
-    async def _get(self, key: str) -> None:
-        if not self._there:
-            if not await is_there(self._spec, key):
-                await pull(self._spec, key)
-            self._there = True
 
     async def _ask(self, request: ChatRequest, body: dict[str, Any], key: str) -> Reply:
         limit = seconds(self._spec.call_timeout)
@@ -57,7 +56,7 @@ class OllamaModel:
                 maybe_charged=True,
             ) from error
         except MissingModelError:
-            self._there = False  # somebody has removed it: the next try pulls it again
+            self._presence.lost()
             raise
         reply = self._counted(answer.reply, request)
         check_whole_prompt(reply, read=answer.reply.usage.input_tokens, size=size(request), window=window(self._spec))

@@ -2,21 +2,21 @@
 environment."""
 
 import importlib.util
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aios.adapters.model_api.call import ApiKey, Call, one_call
 from aios.adapters.model_api.client import hush, longest_reply, open_http
-from aios.adapters.model_api.counting import at_most
-from aios.adapters.model_api.failures import broke_off, lost
+from aios.adapters.model_api.counting import UncountedNotice, at_most
+from aios.adapters.model_api.failures import broke_off, lost, refused_in_part
 from aios.adapters.model_api.late_client import LateClient
 from aios.adapters.model_api.usable import usable
 from aios.adapters.model_api.vendor import Vendor, vendor
 from aios.adapters.openai_compatible.reply import Answer
 from aios.adapters.openai_compatible.request import first_terms, holds_thinking, to_body, wants_plan
-from aios.errors import MissingExtraError, ModelCallError
+from aios.adapters.openai_compatible.terms import Learnt
+from aios.errors import MissingExtraError
 from aios.ports.chat_model import ChatRequest
 from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import seconds
@@ -24,8 +24,6 @@ from aios.tasks.attempt_events import Reply
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream, Omit
-
-logger = logging.getLogger(__name__)
 
 ENDPOINT = "https://api.openai.com/v1"
 VARIABLE = "OPENAI_API_KEY"
@@ -46,8 +44,8 @@ class OpenAICompatibleModel:
         self._vendor = openai_vendor(name, spec)
         longest = seconds(spec.call_timeout)
         self._client = LateClient(lambda: open_client(self._vendor, spec, longest if idle is None else idle))
-        self._terms = first_terms(self._vendor.endpoint)
-        self._told = False
+        self._terms = Learnt(first_terms(self._vendor.endpoint))
+        self._uncounted = UncountedNotice(self._vendor)
 
     async def chat(self, request: ChatRequest) -> Reply:
         """See ChatModel. Raises ModelCallError."""
@@ -55,9 +53,10 @@ class OpenAICompatibleModel:
             answer = await self._stream(call, request)
             if not answer.ended:
                 raise lost(self._vendor, answer.broken or "the stream ended before the answer did")
-        self._tell_if_uncounted(answer)
+        self._terms.answered(request.key)
+        self._uncounted.tell_unless(answer.counted)
         reply = answer.reply(self._vendor.asked, at_most=lambda: at_most(request))
-        return usable(self._vendor, request, reply, declined=answer.declined, cut=answer.cut)
+        return usable(self._vendor, request, reply, declined=answer.declined, cut=answer.cut, odd=answer.odd)
 
     async def close(self) -> None:
         """End the connections."""
@@ -66,15 +65,7 @@ class OpenAICompatibleModel:
     async def _stream(self, call: Call, request: ChatRequest) -> Answer:
         answer = Answer()
         stream = await self._ask(call, request)
-        try:
-            async with stream:
-                call.expect_events(stream.response.headers.get("content-type", ""))
-                async for chunk in stream:
-                    self._take(chunk, answer, call)
-        except Exception:
-            # An answer that is whole stands, whatever becomes of the connection: asking again would be paid again.
-            if not answer.ended:
-                raise
+        await call.read(stream, answer, lambda chunk: self._take(chunk, answer, call))
         return answer
 
     def _take(self, chunk: object, answer: Answer, call: Call) -> None:
@@ -89,7 +80,7 @@ class OpenAICompatibleModel:
         client = await self._client.get()
         from openai import APIStatusError, AsyncStream
 
-        terms = self._terms
+        terms = self._terms.of(request.key)
         try:
             # By path instead of `chat.completions.create`: the library's types of chunks are built without validation,
             # so they promise what another server's chunks may not hold. Plain objects promise nothing.
@@ -110,17 +101,8 @@ class OpenAICompatibleModel:
             )
             if milder is None:
                 raise
-            self._terms = milder
-            raise ModelCallError(
-                f"{self._vendor} refused the request or a part of it that it need not have ({error.status_code}): the "
-                "next try goes without",
-                transient=True,
-            ) from error
-
-    def _tell_if_uncounted(self, answer: Answer) -> None:
-        if not answer.counted and not self._told:
-            self._told = True
-            logger.warning("%s counts no tokens: its calls are counted at the most they can be", self._vendor)
+            self._terms.refused(request.key, milder)
+            raise refused_in_part(self._vendor, error.status_code, error.body) from error
 
 
 def openai_vendor(name: str, spec: ModelSpec) -> Vendor:

@@ -3,55 +3,26 @@
 Chunks are read as plain JSON objects and never trusted to be whole: servers differ in what they leave out.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from aios.adapters.model_api.arguments import read_arguments
 from aios.adapters.model_api.text import valid_object, valid_text
 from aios.adapters.model_api.usable import cut_remark
+from aios.adapters.openai_compatible import ends
+from aios.adapters.openai_compatible.calls import SIGNED, Calls
+from aios.adapters.openai_compatible.thoughts import merged
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 
 Chunk = Mapping[str, Any]
-AT_LIMIT = frozenset({"length", "max_tokens", "model_length"})
-"""The last is Mistral's, for a window that is full."""
-BROKEN = frozenset({"abort", "error", "insufficient_system_resource"})
-"""The server gave up: vLLM's word, that of OpenRouter and others, DeepSeek's."""
-FILTERED = "content_filter"
 THOUGHTS = ("reasoning_content", "reasoning")
 """What a model thinks, as text: DeepSeek's and vLLM's name, that of OpenRouter and others."""
 THOUGHT_PARTS = "reasoning_details"
 """The same in parts, some of them signed (OpenRouter)."""
-SIGNED = "extra_content"
-"""Beside a tool call: Gemini's signature of the thought that led to it."""
 COUNTED = ("prompt_tokens", "completion_tokens")
 """Both, or the call would cost less than it did."""
 CACHE_WRITES = ("cache_creation_input_tokens", "cache_creation_tokens", "cache_write_tokens")
 """Names of LiteLLM (two) and OpenRouter, beside the counts or among the prompt's details."""
-
-
-@dataclass
-class _Call:
-    id: str = ""
-    name: str = ""
-    pieces: list[str] = field(default_factory=list)
-    whole: Mapping[str, object] | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def arguments(self) -> str | Mapping[str, object]:
-        return "".join(self.pieces) if self.whole is None else self.whole
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing can follow: its arguments are a JSON object."""
-        if self.whole is not None:
-            return True
-        try:
-            return isinstance(json.loads("".join(self.pieces)), dict)
-        except ValueError:
-            return False
 
 
 class Answer:
@@ -62,9 +33,9 @@ class Answer:
         self._refusal: list[str] = []
         self._thoughts: dict[str, list[str]] = {}
         self._thought_parts: list[Chunk] = []
-        self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
-        self._usage: Chunk | None = None
+        self._calls = Calls()
+        self._counts: Chunk = {}
+        self._counted_since = False
         self._model = self._finish = ""
 
     @property
@@ -73,35 +44,51 @@ class Answer:
         return bool(self._finish) and not self.broken
 
     @property
+    def over(self) -> bool:
+        """Whether nothing follows that we need: it ended, and the count of tokens came with that or after it. What some
+        servers count before is a part."""
+        return self.ended and self._counted_since and self.counted
+
+    @property
     def broken(self) -> str:
         """What the server says of an answer that it gave up, "" when it did not."""
-        return f"the server gave it up (finish reason: {self._finish})" if self._finish in BROKEN else ""
+        gave_up = ends.kind(self._finish) in ends.BROKEN
+        return f"the server gave it up (finish reason: {self._finish})" if gave_up else ""
 
     @property
     def declined(self) -> str:
         """Why there is no answer, "" when there is one."""
         if self._refusal:
             return valid_text("".join(self._refusal))
-        return "the provider's filter withheld the answer (content_filter)" if self._finish == FILTERED else ""
+        if ends.kind(self._finish) not in ends.FILTERED:
+            return ""
+        return valid_text(f"the provider's filter withheld the answer ({self._finish})")
+
+    @property
+    def odd(self) -> str:
+        """The server's word for why it ended if nobody here knows it, else ""."""
+        return valid_text(self._finish) if ends.is_odd(self._finish) else ""
 
     @property
     def cut(self) -> str:
         """The limit at which the answer ended, "" when it ended by itself."""
-        return self._finish if self._finish in AT_LIMIT else ""
+        return self._finish if ends.kind(self._finish) in ends.AT_LIMIT else ""
 
     @property
     def counted(self) -> bool:
-        """Whether the server said how many tokens were used."""
-        return self._usage is not None
+        """Whether the server said how many tokens were used. No question is of none, and what was written is of some:
+        zeros are what a server says that does not count."""
+        used = _usage(self._counts)
+        return used.all_input_tokens > 0 and (used.output_tokens > 0 or not self._written)
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk. The count of tokens comes in one of its own, or with any other."""
         self._model = str(chunk.get("model") or self._model)
-        usage = chunk.get("usage")
-        if isinstance(usage, Mapping) and all(isinstance(usage.get(name), int) for name in COUNTED):
-            self._usage = usage
+        counted = self._count(chunk.get("usage"))
+        self._counted_since = self._counted_since or counted
         for choice in _objects(chunk.get("choices"))[:1]:
-            self._finish = str(choice.get("finish_reason") or self._finish)
+            if choice.get("finish_reason"):
+                self._finish, self._counted_since = str(choice["finish_reason"]), counted
             delta = choice.get("delta")
             if isinstance(delta, Mapping):
                 self._take(delta)
@@ -112,20 +99,21 @@ class Answer:
         An answer that ended at its limit says so in its text, and a tool call that was cut off there has arguments
         that every tool refuses.
         """
-        last = len(self._calls) - 1
+        told = self._calls.all()
+        last = len(told) - 1
         calls = tuple(
             ToolCall(
                 id=call.id,
                 name=valid_text(call.name),
                 args=read_arguments(call.arguments, cut=index == last and bool(self.cut)),
             )
-            for index, call in enumerate(self._calls)
+            for index, call in enumerate(told)
         )
         text = "".join(self._texts)
         return Reply(
             text=valid_text(f"{text}\n\n{cut_remark(self.cut)}".strip() if self.cut else text),
             tool_calls=calls,
-            usage=_usage(self._usage) if self._usage is not None else at_most(),
+            usage=_usage(self._counts) if self.counted else at_most(),
             model=valid_text(self._model) or model,
             thinking=self._thinking() if calls else {},
         )
@@ -134,8 +122,8 @@ class Answer:
         """As `request.py` gives it back: fields of the message, and of its calls by their places."""
         fields: dict[str, object] = {name: "".join(pieces) for name, pieces in self._thoughts.items()}
         if self._thought_parts:
-            fields[THOUGHT_PARTS] = self._thought_parts
-        signed = {str(place): {SIGNED: call.extra} for place, call in enumerate(self._calls) if call.extra}
+            fields[THOUGHT_PARTS] = merged(self._thought_parts)
+        signed = {str(place): {SIGNED: call.extra} for place, call in enumerate(self._calls.all()) if call.extra}
         said = {name: held for name, held in (("message", fields), ("calls", signed)) if held}
         return valid_object(said)
 
@@ -148,39 +136,22 @@ class Answer:
                 self._thoughts.setdefault(name, []).append(delta[name])
         self._thought_parts += _objects(delta.get(THOUGHT_PARTS))
         for call in _objects(delta.get("tool_calls")):
-            self._extend(call)
+            self._calls.add(call)
 
-    def _extend(self, piece: Chunk) -> None:
-        function = piece.get("function")
-        function = function if isinstance(function, Mapping) else {}
-        name = str(function.get("name") or "")
-        call = self._call_of(piece, name)
-        call.name = call.name or name
-        arguments = function.get("arguments")
-        if isinstance(arguments, str):
-            call.pieces.append(arguments)
-        elif isinstance(arguments, Mapping):
-            call.whole = arguments
-        extra = piece.get(SIGNED)
-        if isinstance(extra, Mapping):
-            call.extra = extra
+    @property
+    def _written(self) -> bool:
+        said = any(self._texts) or any(self._refusal)
+        return bool(said or self._thoughts or self._thought_parts or self._calls.all())
 
-    def _call_of(self, piece: Chunk, name: str) -> _Call:
-        """By its index. Some servers state none, or the same for every call: then an id that is new begins the next
-        one, and so does a name after a call that is complete or of another name."""
-        identity, index = str(piece.get("id") or ""), piece.get("index")
-        known = self._by_index.get(index) if isinstance(index, int) else (self._calls[-1] if self._calls else None)
-        if (
-            known is None
-            or (not isinstance(index, int) and identity not in {"", known.id})
-            or (name and known.name and (name != known.name or known.complete))
-        ):
-            known = _Call(identity)
-            self._calls.append(known)
-            if isinstance(index, int):
-                self._by_index[index] = known
-        known.id = known.id or identity
-        return known
+    def _count(self, counts: object) -> bool:
+        """Whether these are counts. Later ones replace earlier ones, but none is taken back by a zero."""
+        if not isinstance(counts, Mapping) or not all(isinstance(counts.get(name), int) for name in COUNTED):
+            return False
+        before, now = _usage(self._counts), _usage(counts)
+        if (before.all_input_tokens and not now.all_input_tokens) or (before.output_tokens and not now.output_tokens):
+            return False
+        self._counts = counts
+        return True
 
 
 def _usage(counts: Chunk) -> Usage:

@@ -13,17 +13,19 @@ from aios.adapters.openai_compatible.terms import NEW_NAME, OLD_NAME, Terms
 from aios.naming import PLAN_TASK
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 
+THOUGHT = "reasoning_content"
 OPENAI = ("openai.com", "openai.azure.com")
 
 
 def to_body(request: ChatRequest, model: str, terms: Terms) -> dict[str, object]:
     """What is sent, streamed."""
+    blank = _blank_thought(request.messages) if terms.thoughts else {}
     return {
         "model": model,
         "stream": True,
         **({"stream_options": {"include_usage": True}} if terms.counts else {}),
         terms.limit: request.max_output_tokens,
-        "messages": [_message(message, terms) for message in request.messages],
+        "messages": [_message(message, terms, blank) for message in request.messages],
         **_tools(request.tools),
         **(_plan_format() if terms.schemas and wants_plan(request) else {}),
     }
@@ -47,9 +49,17 @@ def holds_thinking(request: ChatRequest) -> bool:
     return any(message.thinking for message in request.messages)
 
 
-def _message(message: ChatMessage, terms: Terms) -> dict[str, object]:
+def _blank_thought(messages: Sequence[ChatMessage]) -> Mapping[str, object]:
+    """What stands for a thought in turns that have none where others have: DeepSeek wants the field in every turn that
+    calls tools, also when the model did not think before it."""
+    thinks = any(THOUGHT in _object(message.thinking, "message") for message in messages)
+    return {THOUGHT: ""} if thinks else {}
+
+
+def _message(message: ChatMessage, terms: Terms, blank: Mapping[str, object]) -> dict[str, object]:
     thinking = message.thinking if terms.thoughts else {}
-    told: dict[str, object] = {"role": str(message.role), "content": message.text, **_object(thinking, "message")}
+    thought = {**(blank if message.tool_calls else {}), **_object(thinking, "message")}
+    told: dict[str, object] = {"role": str(message.role), "content": message.text, **thought}
     if message.role is Role.TOOL:
         told["tool_call_id"] = message.call_id
     if message.tool_calls:
