@@ -108,8 +108,8 @@ class Reason(StrEnum):
     SERVICES_NOT_CONFIGURED = (
         "ServicesNotConfigured",
         "The operator was not told where the journal, broker and object store are; the Project waits and is not lost.",
-        "Make the Secret aios-services in aios-system, then `kubectl rollout restart deployment -n aios-system`, for it "
-        "is read at the start; or run the same YAML on a laptop with `aios up`.",
+        "Make the Secret aios-services in aios-system, then `kubectl rollout restart deployment -n aios-system`, for "
+        "it is read at the start; or run the same YAML on a laptop with `aios up`.",
     )
     HELD_ELSEWHERE = (
         "HeldElsewhere",
