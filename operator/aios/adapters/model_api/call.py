@@ -80,11 +80,13 @@ class Call:
         try:
             async with stream, asyncio.timeout(None) as rest:
                 self.expect_events(stream.response.headers.get("content-type", ""))
+                over = False
                 async for event in stream:
-                    if answer.over:
+                    if over:
                         continue
                     take(event)
-                    if answer.over:
+                    over = answer.over
+                    if over:
                         self._leave(END_SECONDS, rest)
                     elif answer.ended and rest.when() is None:
                         self._leave(REST_SECONDS, rest)
