@@ -31,6 +31,7 @@ async def test_an_answer_that_is_whole_waits_for_no_connection_that_stands_still
 ) -> None:
     """Its end has come and its tokens are counted: nothing else is needed."""
     model = provider.client(provider.spec(call_timeout="20s"))
+    await model.chat(WITH_TOOLS)  # with all it has to import
     provider.stub.script = [Stall(1_000 if provider.name == "anthropic" else frames)]
     started = asyncio.get_running_loop().time()
     reply = await model.chat(WITH_TOOLS)
