@@ -12,6 +12,7 @@ from aios.naming import attempt_stream
 from aios.ports.chat_model import ChatRequest
 from aios.ports.journal import Record
 from aios.ports.object_store import ObjectStore, StoredObject
+from aios.spec.team import Limits
 from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import CallFinished, Checked, Claimed, CommitIntended, Ended, Inputs
 from aios.tasks.result import Outcome, TaskResult
@@ -157,3 +158,33 @@ async def test_a_commit_that_can_never_be_made_ends_the_attempt_instead_of_being
         result = await stage.ended()
     assert result.outcome is Outcome.POISONED
     assert "its files may be in the workspace already" in result.message
+
+
+async def test_a_commit_that_was_begun_is_finished_whatever_time_is_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "OUTAGES", 0)
+    objects = Objects(stage.ports.objects)
+    model, ports = written("count.py"), replace(stage.ports, objects=objects)
+
+    async def last_turn(request: ChatRequest) -> None:
+        if request.labels["turn"] == "1":
+            objects.gate = "get HEAD"
+
+    model.during = last_turn
+    first = AgentWorker(stage.config, "w1", ports, lambda _: model, scratch=stage.place / "w1", timings=QUICK)
+    await stage.dispatch()
+    serving = asyncio.create_task(first.run(asyncio.Event()))
+    await asyncio.wait_for(objects.stopped.wait(), 20)
+    assert (await stage.kinds())[-1] == "CommitIntended"
+    serving.cancel()
+    await asyncio.wait({serving})
+    objects.gate, objects.away = "none", True
+    stage.limits = Limits(task_timeout="300ms")
+    second = AgentWorker(stage.config, "w2", ports, lambda _: model, scratch=stage.place / "w2", timings=QUICK)
+    await stage.ring()
+    async with stage.running(second):
+        await asyncio.sleep(1.0)  # three times as long as the task may take
+        objects.away = False
+        assert (await stage.ended()).outcome is Outcome.SUCCEEDED
+    assert list(await stage.files()) == ["count.py"]

@@ -151,6 +151,20 @@ async def test_a_conflict_names_the_files_and_changes_nothing(workspace: Workspa
     assert await workspace.head() == before
 
 
+async def test_what_is_too_much_together_is_refused_and_changes_nothing(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await workspace.snapshot(fill(tmp_path / "one", a="1", b="1"))
+    two = await workspace.snapshot(fill(tmp_path / "two", c="2"))
+    monkeypatch.setattr("aios.workspace.paths.MAX_FILES", 2)
+    before = await commit(workspace, "c1", "", one)
+    with pytest.raises(
+        WorkspaceLimitError, match="together with what other tasks committed meanwhile: more than 2 files"
+    ):
+        await commit(workspace, "c2", "", two)
+    assert await workspace.head() == before
+
+
 @pytest.mark.parametrize("lost", [1, 2])
 async def test_a_lost_reply_of_head_is_read_back(
     workspace: Workspace, objects: Counting, tmp_path: Path, lost: int
@@ -185,6 +199,24 @@ async def test_too_many_and_too_large_files_are_refused(tmp_path: Path, monkeypa
     monkeypatch.setattr("aios.workspace.paths.MAX_FILE_BYTES", 4)
     with pytest.raises(WorkspaceLimitError, match="'a' has 5 bytes"):
         scan(folder, EMPTY, Privacy.PUBLIC)
+
+
+async def test_a_folder_of_any_number_of_files_is_looked_at_up_to_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fill(tmp_path / "mine", **{f"f{number}": "" for number in range(50)})
+    monkeypatch.setattr("aios.workspace.paths.MAX_FILES", 5)
+    looked_at: list[Path] = []
+    look = Path.lstat
+
+    def counted(path: Path) -> os.stat_result:
+        looked_at.append(path)
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", counted)
+    with pytest.raises(WorkspaceLimitError, match="more than 5 files"):
+        scan(folder, EMPTY, Privacy.PUBLIC)
+    assert len(looked_at) < 10
 
 
 async def test_export_writes_beside_other_files_and_overwrites_none(workspace: Workspace, tmp_path: Path) -> None:

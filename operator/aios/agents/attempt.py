@@ -239,15 +239,17 @@ class Attempt:
         means, inputs, checked = self._means, self.log.inputs, self.log.checked
         if inputs is None or checked is None:
             raise RuntimeError(f"{self.log.stream}: a commit before inputs and check are recorded")
+        intent = self.log.intent
+        if intent is not None:
+            means.committing()  # HEAD may have moved: whatever is away is waited for, whatever time is up
         base, mine = (
             await means.workspace.manifest(inputs.base_manifest),
             await means.workspace.manifest(checked.manifest),
         )
         if base == mine:
             return (), ""
-        means.committing()
-        intent = self.log.intent
         if intent is None:
+            means.committing()
             commit = digest(self.log.stream)[:32]
             intent = CommitIntended(commit=commit, base_manifest=inputs.base_manifest, manifest=checked.manifest)
             await self.log.append(intent)

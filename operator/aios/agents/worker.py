@@ -58,6 +58,7 @@ from aios.tasks.attempt_events import Ended
 from aios.tasks.result import Outcome
 from aios.telemetry import ATTEMPT_SECONDS, ATTEMPTS_ENDED, COST, TOKENS, bound
 from aios.workspace.folder import remove
+from aios.workspace.paths import WorkspaceLimitError
 from aios.workspace.store import Workspace
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ B = TypeVar("B")
 POISON_CLAIMS = 5
 """Claims in a row that got no further before the attempt is called poisoned: it kills whoever works on it."""
 RINGS = 3
+LONGER_TIMES = 3
+"""How often the pause of an attempt that waits for a service is doubled."""
 _PRELOADED = Event()
 
 _OUTCOMES: tuple[tuple[type[AiosError], Outcome], ...] = (
@@ -75,6 +78,7 @@ _OUTCOMES: tuple[tuple[type[AiosError], Outcome], ...] = (
     (DivergedError, Outcome.DIVERGED),
     (InDoubtError, Outcome.IN_DOUBT),
     (ConflictError, Outcome.CONFLICT),
+    (WorkspaceLimitError, Outcome.CONFLICT),
     (UnusableAnswerError, Outcome.UNUSABLE_ANSWER),
     (ModelCallError, Outcome.MODEL_ERROR),
     (PromptError, Outcome.MODEL_ERROR),
@@ -223,7 +227,9 @@ class AgentWorker:
         attempt = Attempt(self._means(assignment, model, log, folder, limit), log)
         try:
             async with limit:
-                while not await self._phases_served(attempt):
+                outages = 0
+                while not await self._phases_served(attempt, outages):
+                    outages += 1
                     await log.reclaim(epoch, self._id)
         except TimeoutError:
             if not limit.expired():
@@ -235,7 +241,7 @@ class AgentWorker:
             outcome = next(outcome for kind, outcome in _OUTCOMES if isinstance(error, kind))
             await attempt.end(outcome, str(error))
 
-    async def _phases_served(self, attempt: Attempt) -> bool:
+    async def _phases_served(self, attempt: Attempt, outages: int) -> bool:
         """Whether every service was there. If not, the attempt goes on from its record in a moment: an outage is not
         the attempt's fault and must not poison it. The task's timeout bounds the waiting."""
         try:
@@ -244,7 +250,8 @@ class AgentWorker:
         except ServiceUnavailableError as error:
             logger.warning("a service is away, the attempt waits for it: %s", error)
             attempt.start_over()
-            await self._clock.sleep(self._timings.outage)
+            # Longer each time: every return leaves a record, and an outage may last a day.
+            await self._clock.sleep(self._timings.outage * 2 ** min(outages, LONGER_TIMES))
             return False
         return True
 

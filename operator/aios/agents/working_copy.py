@@ -4,7 +4,7 @@ What the folder holds is never the truth; the last recorded manifest is. Refuses
 and its model are not cleared for: a command could read it. Such files stay in the manifest, unseen and unchanged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from aios.spec.vocabulary import Privacy
@@ -48,8 +48,7 @@ class WorkingCopy:
         visible = self.visible
         hidden = {path: entry for path, entry in self.manifest.files.items() if path not in visible.files}
         found = await self._workspace.snapshot(await self.open(), base=visible, label=label)
-        for path in sorted(hidden.keys() & found.files.keys()):
-            raise UnsafePathError(f"{path!r} exists and holds {hidden[path].privacy} data: choose another name")
+        _refuse_what_stands_on(hidden, found.files.keys())
         if hidden:
             found = await self._workspace.store(Manifest({**found.files, **hidden}))
         self.manifest = found
@@ -57,3 +56,18 @@ class WorkingCopy:
     def undo(self) -> None:
         """Give up what the folder holds: whoever needs it next gets the recorded files."""
         self._open = False
+
+
+def _refuse_what_stands_on(hidden: Mapping[str, FileEntry], found: Set[str]) -> None:
+    """A file where an unseen one is, a folder where one is a file, or the other way round. Raises UnsafePathError."""
+    for path in sorted(found):
+        for taken in {path, *_folders_of(path)} & hidden.keys():
+            raise UnsafePathError(f"{taken!r} exists and holds {hidden[taken].privacy} data: choose another name")
+    for path, entry in sorted(hidden.items()):
+        for taken in _folders_of(path) & found:
+            raise UnsafePathError(f"{taken!r} is a folder that holds {entry.privacy} data: choose another name")
+
+
+def _folders_of(path: str) -> Set[str]:
+    parts = path.split("/")
+    return {"/".join(parts[:length]) for length in range(1, len(parts))}

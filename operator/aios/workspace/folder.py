@@ -4,13 +4,21 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from aios.spec.vocabulary import Privacy
 from aios.workspace.manifest import FileEntry, Manifest
-from aios.workspace.paths import MAX_FILES, UnsafePathError, check_size, check_totals, locate, safe_path
+from aios.workspace.paths import (
+    MAX_FILES,
+    UnsafePathError,
+    WorkspaceLimitError,
+    check_size,
+    check_totals,
+    locate,
+    safe_path,
+)
 
 IGNORED = frozenset({"__pycache__"})
 """Folders that commands leave behind and nobody asked for."""
@@ -53,6 +61,10 @@ def _walk(folder: Path) -> list[tuple[str, Path, os.stat_result]]:
     pending = [folder]
     while pending:
         for place in _children(pending.pop()):
+            # Looked at here and not afterwards: a command may have left a million.
+            check_totals(len(found), 0)
+            if len(pending) > MAX_FILES:
+                raise WorkspaceLimitError(f"more than {MAX_FILES:,} folders: delete what is not needed")
             path = place.relative_to(folder).as_posix()
             status = place.lstat()
             if stat.S_ISDIR(status.st_mode):
@@ -62,15 +74,14 @@ def _walk(folder: Path) -> list[tuple[str, Path, os.stat_result]]:
                 found.append((safe_path(path), place, status))
             else:
                 raise UnsafePathError(f"{path!r} is a link or special file; only plain files are kept: remove it")
-        check_totals(len(found), 0)
-        if len(pending) > MAX_FILES:
-            raise UnsafePathError(f"more than {MAX_FILES:,} folders: delete what is not needed")
     return sorted(found, key=lambda item: item[0])
 
 
-def _children(folder: Path) -> list[Path]:
+def _children(folder: Path) -> Iterator[Path]:
     try:
-        return list(folder.iterdir())
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield Path(entry.path)
     except PermissionError as error:
         raise UnsafePathError(f"{folder.name!r} cannot be read: make it readable or remove it") from error
 

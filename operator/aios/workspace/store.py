@@ -25,6 +25,7 @@ from aios.spec.vocabulary import Privacy
 from aios.workspace import folder as folders
 from aios.workspace.head import Commit, CommitIntent, Head, commit_from, head_from, to_data
 from aios.workspace.manifest import EMPTY, FileEntry, Manifest
+from aios.workspace.paths import WorkspaceLimitError, check_totals
 from aios.workspace.rebase import rebase
 from aios.workspace.turns import Turn
 
@@ -103,9 +104,10 @@ class Workspace:
     async def commit(self, intent: CommitIntent, confirm: Confirm = _granted) -> Head:
         """Move HEAD to what `intent` makes of it; a commit that is in already changes nothing.
 
-        Others' changes to other files are kept. Raises ConflictError naming the files both changed. `confirm` is
-        called between reading HEAD and moving it, and raises when the right to do so is gone: whatever was committed
-        after it was lost moves HEAD, so that not even who was frozen between the two can write over it.
+        Others' changes to other files are kept. Raises ConflictError naming the files both changed, WorkspaceLimitError
+        when all together are too much. `confirm` is called between reading HEAD and moving it, and raises when the
+        right to do so is gone: whatever was committed after it was lost moves HEAD, so that not even who was frozen
+        between the two can write over it.
         """
         async with self._turn.taken():
             return await self._commit(intent, confirm)
@@ -120,6 +122,7 @@ class Workspace:
             merged = rebase(base, await self.manifest(head.manifest), mine)
             if merged.conflicts:
                 raise ConflictError(merged.conflicts)
+            _check_together(merged.manifest)
             try:
                 return await self._move(head, etag, intent, merged.manifest, confirm)
             except PreconditionError:
@@ -214,6 +217,15 @@ class Workspace:
     async def _bounded(self, work: Awaitable[T]) -> T:
         async with self._busy:
             return await work
+
+
+def _check_together(merged: Manifest) -> None:
+    """Each side alone was within the limits."""
+    sizes = [entry.size for entry in merged.files.values()]
+    try:
+        check_totals(len(sizes), sum(sizes))
+    except WorkspaceLimitError as error:
+        raise WorkspaceLimitError(f"together with what other tasks committed meanwhile: {error}") from error
 
 
 def _pause(commit: str, turn: int) -> float:

@@ -7,10 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aios.adapters.model_api.arguments import CUT_OFF, KEPT, NO_OBJECT, read_arguments
-from aios.adapters.model_api.text import valid_text
+from aios.adapters.model_api.text import MAX_DEPTH, valid_object, valid_text
 from aios.agents.tools.contract import Answer, Arguments, Effect, Moment, Tool
 from aios.naming import digest
 from aios.spec.vocabulary import Privacy
+from aios.tasks.attempt_events import CallFinished, Reply, ToolCall
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -29,6 +30,23 @@ class Line(Arguments):
 def test_an_object_is_read_as_it_is(args: dict[str, object]) -> None:
     assert read_arguments(json.dumps(args), cut=False) == args
     assert read_arguments(args, cut=False) == args
+
+
+@pytest.mark.parametrize("depth", [60, 256, 100_000])
+def test_what_is_nested_deeper_than_a_record_holds_is_told_to_the_model(depth: int) -> None:
+    text = '{"content": ' + "[" * depth + "]" * depth + "}"
+    args = read_arguments(text, cut=False)
+    assert (NO_OBJECT in args) == (depth > MAX_DEPTH)
+    call = ToolCall(id="", name="write_file", args=args)
+    CallFinished(step=0, number=1, reply=Reply(tool_calls=(call,))).model_dump_json()
+
+
+def test_an_object_that_is_nested_too_deeply_is_told_like_text() -> None:
+    nested: dict[str, object] = {}
+    for _ in range(2_000):
+        nested = {"more": nested}
+    assert read_arguments(nested, cut=False) == {NO_OBJECT: "it is nested too deeply"}
+    assert valid_object(nested) == {}
 
 
 @given(st.text(), st.booleans())

@@ -7,7 +7,7 @@ it does not know and names them in its answer, so the model reads its mistake an
 import json
 from collections.abc import Mapping
 
-from aios.adapters.model_api.text import valid_text
+from aios.adapters.model_api.text import is_storable, valid_text
 
 NO_OBJECT = "the arguments are no JSON object"
 CUT_OFF = "the arguments were cut off at the limit of output tokens: write less in one call"
@@ -17,6 +17,8 @@ KEPT = 1_000
 
 def read_arguments(written: object, *, cut: bool) -> dict[str, object]:
     """`cut`: the answer ended at its limit within these arguments, or right before them. No text is no arguments."""
+    if isinstance(written, Mapping) and not is_storable(written):
+        return {NO_OBJECT: "it is nested too deeply"}
     text = json.dumps(written) if isinstance(written, Mapping) else str(written or "")
     if not text.strip() and not cut:
         return {}
@@ -34,7 +36,7 @@ def _object(text: str) -> dict[str, object] | None:
         read = read if whole == spelled else json.loads(whole)
     except (ValueError, RecursionError):  # ValueError: also a number of too many digits
         return None
-    return read if isinstance(read, dict) else None
+    return read if isinstance(read, dict) and is_storable(read) else None
 
 
 def _refuse(constant: str) -> object:

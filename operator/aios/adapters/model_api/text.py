@@ -14,7 +14,26 @@ def valid_text(written: str) -> str:
     return written
 
 
+MAX_DEPTH = 64
+"""Of objects and lists within each other. A model that loops writes hundreds, which no record can hold."""
+
+
+def is_storable(value: object) -> bool:
+    """Whether a JSON value is nested no deeper than MAX_DEPTH."""
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        lists = [part for part in level if isinstance(part, list)]
+        objects = [part for part in level if isinstance(part, Mapping)]
+        level = [inner for part in lists for inner in part] + [inner for part in objects for inner in part.values()]
+        if not level:
+            return True
+    return False
+
+
 def valid_object(written: Mapping[str, object]) -> dict[str, object]:
-    """The same for a JSON object: half characters hide in strings at any depth."""
+    """The same for a JSON object: half characters hide in strings at any depth. Empty for one that is nested too
+    deeply to be stored."""
+    if not is_storable(written):
+        return {}
     read: dict[str, object] = json.loads(valid_text(json.dumps(dict(written), ensure_ascii=False)))
     return read

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aios.adapters.model_api.text import valid_object, valid_text
+from aios.adapters.model_api.arguments import read_arguments
+from aios.adapters.model_api.text import valid_text
 from aios.adapters.ollama.request import MOST_BYTES_A_TOKEN, THINKING
 from aios.errors import ModelCallError
 from aios.models.unusable import UnusableAnswerError
@@ -83,7 +84,7 @@ def check_end(reply: Reply, *, cut: bool, tools: bool) -> Reply:
 def _calls(part: "ChatResponse") -> Sequence[ToolCall]:
     """Without ids, which Ollama does not give: the gate numbers them."""
     return [
-        ToolCall(id="", name=call.function.name, args=valid_object(call.function.arguments))
+        ToolCall(id="", name=call.function.name, args=read_arguments(call.function.arguments, cut=False))
         for call in part.message.tool_calls or ()
     ]
 
