@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,41 @@ async def test_it_says_when_it_is_ready_and_ends_when_told(tmp_path: Path) -> No
         stop.set()
         await running
     assert list((state.path / "workers").iterdir()) == []
+
+
+LOUD = """
+import sys, time
+print("a library says hello " * 10_000)
+print("ready", flush=True)
+print("x" * 1_000_000, file=sys.stderr, flush=True)
+print("y" * 1_000_000, flush=True)
+print("the last word", file=sys.stderr, flush=True)
+time.sleep(600)
+"""
+
+
+async def test_whatever_it_writes_it_is_never_blocked_and_its_end_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loud.py").write_text(LOUD, encoding="utf-8")
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/loud.py"\n', encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    ready, began = asyncio.Event(), asyncio.create_subprocess_exec
+    started: list[asyncio.subprocess.Process] = []
+
+    async def noted(*words: str, **options: Any) -> asyncio.subprocess.Process:
+        started.append(await began(*words, **options))
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    running = asyncio.create_task(ProcessReplica(tmp_path).run(CONFIG, "dev-1", asyncio.Event(), ready.set))
+    async with asyncio.timeout(60):
+        await ready.wait()
+        await asyncio.sleep(1)  # it has written everything by then
+        started[0].kill()
+        with pytest.raises(WorkerProcessError, match="ended with -9: the last word"):
+            await running
 
 
 async def test_a_worker_that_dies_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ B = TypeVar("B")
 POISON_CLAIMS = 5
 """Claims in a row that got no further before the attempt is called poisoned: it kills whoever works on it."""
 RINGS = 3
+LONGEST_GIVEN_BACK = 4
+"""How often the pause before an attempt is given back is doubled."""
 LONGER_TIMES = 3
 """How often the pause of an attempt that waits for a service is doubled."""
 _PRELOADED = Event()
@@ -117,6 +119,8 @@ class AgentWorker:
         self._scratch = scratch
         self._clock = clock or SystemClock()
         self._timings = timings or Timings()
+        self._given_back = 0
+        """Attempts in a row for whose model this worker has no configuration."""
         session = worker_session(config.namespace, config.agent, worker_id)
         self._heartbeat = Heartbeat(ports.sessions, session, timings=self._timings, clock=self._clock)
 
@@ -208,21 +212,33 @@ class AgentWorker:
     async def _work(self, assignment: Assignment, log: AttemptLog, epoch: int, stop: asyncio.Event) -> None:
         bell = assignment.bell
         logger.info("attempt claimed, epoch %d, model %s", epoch, assignment.model)
+        model = next((model for model in self._config.models if model.name == assignment.model), None)
+        if model is None:
+            await self._give_back(assignment, log, stop)
+            return
+        self._given_back = 0
         self._heartbeat.show(f"{assignment.project}/{bell.task}")
         try:
             async with self._folder(log.stream, epoch) as folder, yielding(stop, log, epoch, self._id):
-                work = asyncio.create_task(self._attempt(assignment, log, epoch, folder))
+                work = asyncio.create_task(self._attempt(assignment, model, log, epoch, folder))
                 await watched(work, log, self._ports.journal, timings=self._timings, clock=self._clock)
         finally:
             self._heartbeat.show("")
 
-    async def _attempt(self, assignment: Assignment, log: AttemptLog, epoch: int, folder: Path) -> None:
+    async def _give_back(self, assignment: Assignment, log: AttemptLog, stop: asyncio.Event) -> None:
+        """The team has changed: either the engine knows it already and this worker not yet, or the other way round. It
+        is routed again and nobody's failure. Later each time, for the new configuration may be minutes away."""
+        self._given_back += 1
+        pause = self._timings.outage * 2 ** min(self._given_back, LONGEST_GIVEN_BACK)
+        await _first(stop.wait(), self._clock.sleep(pause))
+        message = f"this worker has no model {assignment.model!r}: the team has changed, and not everybody knows it yet"
+        logger.warning("%s", message)
+        await log.append(Ended(result=result(log, Outcome.WITHDRAWN, message, kind=assignment.task.kind)))
+
+    async def _attempt(
+        self, assignment: Assignment, model: WorkerModel, log: AttemptLog, epoch: int, folder: Path
+    ) -> None:
         """Work until Ended is recorded."""
-        model = next((model for model in self._config.models if model.name == assignment.model), None)
-        if model is None:
-            message = f"this worker has no model {assignment.model!r}: the team has changed since the task was routed"
-            await log.append(Ended(result=result(log, Outcome.MODEL_ERROR, message, kind=assignment.task.kind)))
-            return
         limit = asyncio.timeout(seconds(self._config.limits.task_timeout))
         attempt = Attempt(self._means(assignment, model, log, folder, limit), log)
         try:

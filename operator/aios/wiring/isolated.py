@@ -11,16 +11,20 @@ import logging
 import os
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from aios.cancellation import cancelled
 from aios.desired.nouns import WorkerConfig
 from aios.errors import AiosError
 
 log = logging.getLogger(__name__)
 
 READY = b"ready\n"
+PIECE = 65_536
+KEPT = 16_384
+"""Bytes of what a process wrote that are remembered."""
+LAST_LINES = 30
 _PR_SET_PDEATHSIG = 1
 
 
@@ -47,46 +51,56 @@ class ProcessReplica:
             "--id", worker_id, "--parent", str(os.getpid()),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
+        # Both are read until they end, whatever becomes of the rest: a child blocks on a pipe that is full, and the end
+        # of a process is not told before its pipes have ended.
+        last_words = asyncio.create_task(_last_words(process))
+        announced = asyncio.create_task(_announce(process, ready))
         try:
-            await self._watch(process, stop, ready)
+            await _watch(process, stop, last_words)
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            await cancelled(last_words, announced)
             file.unlink(missing_ok=True)
 
-    async def _watch(self, process: asyncio.subprocess.Process, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-        last_words = asyncio.create_task(_last_words(process))
-        announced = asyncio.create_task(_announce(process, ready))
-        stopping = asyncio.create_task(stop.wait())
-        ended = asyncio.create_task(process.wait())
-        try:
-            await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
-            if process.returncode is None:
-                process.terminate()
-            code = await ended
-            if not stop.is_set():
-                raise WorkerProcessError(f"worker process {process.pid} ended with {code}: {await last_words}")
-        finally:
-            for task in (last_words, announced, stopping, ended):
-                task.cancel()
-            await asyncio.gather(last_words, announced, stopping, ended, return_exceptions=True)
+
+async def _watch(process: asyncio.subprocess.Process, stop: asyncio.Event, last_words: "asyncio.Task[str]") -> None:
+    stopping = asyncio.create_task(stop.wait())
+    ended = asyncio.create_task(process.wait())
+    try:
+        await asyncio.wait([stopping, ended], return_when=asyncio.FIRST_COMPLETED)
+        if process.returncode is None:
+            process.terminate()
+        code = await ended
+        if not stop.is_set():
+            raise WorkerProcessError(f"worker process {process.pid} ended with {code}: {await last_words}")
+    finally:
+        await cancelled(stopping, ended)
 
 
 async def _announce(process: asyncio.subprocess.Process, ready: Callable[[], None]) -> None:
-    if process.stdout and await process.stdout.readline() == READY:
-        ready()
+    """Call `ready` once it says so on a line of its own; libraries may have written others."""
+    assert process.stdout is not None
+    said, told = b"\n", False
+    while chunk := await process.stdout.read(PIECE):
+        said += chunk
+        if not told and b"\n" + READY in said:
+            told = True
+            ready()
+        said = said[-KEPT:]
 
 
 async def _last_words(process: asyncio.subprocess.Process) -> str:
-    """What it wrote last on stderr, for the log and the supervisor's message; read always, so that it never blocks."""
-    lines: deque[str] = deque(maxlen=30)
-    if process.stderr:
-        async for line in process.stderr:
-            lines.append(line.decode(errors="replace").rstrip())
+    """What it wrote last on stderr, for the log and the supervisor's message."""
+    assert process.stderr is not None
+    said = b""
+    while chunk := await process.stderr.read(PIECE):
+        said = (said + chunk)[-KEPT:]
+    lines = said.decode(errors="replace").splitlines()[-LAST_LINES:]
     if lines:
         log.warning("worker process %d wrote: %s", process.pid, "\n".join(lines))
-    return next((line for line in reversed(lines) if line), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def die_with_parent(parent: int) -> None:

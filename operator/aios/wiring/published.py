@@ -143,10 +143,12 @@ async def _until_changed(
     while not stop.is_set():
         await _pause(stop)
         try:
-            found = await _look(objects, agent)
+            found = await _unless(stop, _look(objects, agent))
         except (ServiceUnavailableError, InvalidSpecError) as error:
             log.info("goes on as before: %s", error)
             continue
+        if stop.is_set():
+            break
         if found is None or (found.config.digest, found.journal) != (known.config.digest, known.journal):
             log.info("the configuration of %s was %s", agent, "withdrawn" if found is None else "changed")
             break

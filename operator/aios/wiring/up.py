@@ -129,9 +129,9 @@ class _Up:
             elsewhere = self._options.workers is Workers.ELSEWHERE
             endless = {loops, showing, *({watch} if self._follows_edits else ()), *({missing} if elsewhere else ())}
             await asyncio.wait({reason, *endless}, return_when=asyncio.FIRST_COMPLETED)
-            for task in endless:
+            for task in (reason, *endless):
                 if task.done():
-                    task.result()  # none ends by itself: this raises what ended it
+                    task.result()  # of the others none ends by itself: this raises what ended it
             if stop.is_set():
                 self._audience.draining()
             # First the engine and the reconciler, or they would give drained workers new work and new replicas.
@@ -205,7 +205,7 @@ class _Up:
         async for _ in edits(self._options.sources.files):
             loaded = await asyncio.to_thread(self._options.sources.load)
             try:
-                await self._apply(loaded)
+                await until_served(partial(self._apply, loaded), "apply the edit", self._laptop.clock)
                 said = ""
             except (InvalidSpecError, EnvironmentProblemError) as error:
                 if str(error) != said:
@@ -214,17 +214,21 @@ class _Up:
 
     async def _tell_missing(self) -> None:
         if self._options.workers is Workers.ELSEWHERE:
-            await tell_missing(self._resources, self._audience.waiting, self._laptop.clock)
+            telling = partial(tell_missing, self._resources, self._audience.waiting, self._laptop.clock)
+            await until_served(telling, "look who works", self._laptop.clock)
 
     async def _until(self, waited_for: Sequence[Ref], stop: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())
-        done = asyncio.create_task(self._all_ended(waited_for)) if self._options.once else None
+        done = asyncio.create_task(self._once_ended(waited_for)) if self._options.once else None
         try:
             await asyncio.wait({stopped, *([done] if done else [])}, return_when=asyncio.FIRST_COMPLETED)
             if done and done.done():
                 done.result()
         finally:
             await cancelled(stopped, *([done] if done else []))
+
+    async def _once_ended(self, waited_for: Sequence[Ref]) -> None:
+        await until_served(partial(self._all_ended, waited_for), "read the resources", self._laptop.clock)
 
     async def _all_ended(self, waited_for: Sequence[Ref]) -> None:
         open_still = set(waited_for)

@@ -203,6 +203,96 @@ async def test_a_cancelled_command_is_gone_when_the_cancel_returns(folder: Path)
     assert not running("sleep 5321")
 
 
+OWN_SESSION = "start_new_session=True"
+ATTACK = """
+import os, signal, subprocess, sys
+subprocess.Popen(["sleep", "{sleep}"], {how})
+print("so far", flush=True)
+os.kill(os.getppid(), signal.{signal})
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("how", ["", OWN_SESSION])
+async def test_nothing_survives_a_command_that_kills_its_warden(how: str, folder: Path) -> None:
+    if how and sys.platform != "linux":
+        pytest.skip("sessions of their own are found on Linux")
+    before = time.monotonic()
+    code, said = await python(ATTACK.format(sleep=5341, how=how, signal="SIGKILL"), folder)
+    assert (code, said) == (137, "so far\n")
+    assert not running("sleep 5341")
+    assert time.monotonic() - before < 15, "a dead warden is not waited for until the command's limit"
+
+
+@pytest.mark.parametrize("how", ["", OWN_SESSION])
+async def test_a_command_that_stops_its_warden_ends_at_its_limit(how: str, folder: Path) -> None:
+    if how and sys.platform != "linux":
+        pytest.skip("sessions of their own are found on Linux")
+    before = time.monotonic()
+    ran = await run(
+        ["python3", "-c", ATTACK.format(sleep=5351, how=how, signal="SIGSTOP")],
+        folder,
+        allow=["python3"],
+        limits=Limits(seconds=2.0),
+    )
+    assert (ran.timed_out, ran.output) == (True, "so far\n")
+    assert not running("sleep 5351")
+    assert time.monotonic() - before < 20
+
+
+KEEPS_STOPPING = """
+import os, signal, subprocess
+warden = os.getppid()
+subprocess.Popen(["sleep", "5361"])
+while True:
+    os.kill(warden, signal.SIGSTOP)
+"""
+
+
+async def test_a_warden_that_is_stopped_again_and_again_holds_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aios.agents.tools.command.GRACE", 1.0)
+    before = time.monotonic()
+    ran = await run(["python3", "-c", KEEPS_STOPPING], folder, allow=["python3"], limits=Limits(seconds=2.0))
+    assert ran.timed_out
+    assert not running("sleep 5361")
+    assert time.monotonic() - before < 20
+
+
+@pytest.mark.parametrize("cancels", [1, 3])
+async def test_a_cancelled_command_leaves_nothing_even_if_it_stopped_its_warden(cancels: int, folder: Path) -> None:
+    program = ATTACK.format(sleep=5371, how="", signal="SIGSTOP")
+    command = asyncio.create_task(run(["python3", "-c", program], folder, allow=["python3"]))
+    await until(lambda: running("sleep 5371"))
+    for _ in range(cancels):  # each finds it one step further in its ending
+        command.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    await asyncio.wait({command})
+    assert command.cancelled()
+    assert not running("sleep 5371")
+
+
+async def test_a_command_that_is_cancelled_while_it_starts_leaves_nothing(folder: Path) -> None:
+    command = asyncio.create_task(
+        run(["python3", "-c", ATTACK.format(sleep=5381, how="", signal="SIGSTOP")], folder, allow=["python3"])
+    )
+    await asyncio.sleep(0)
+    command.cancel()
+    await asyncio.wait({command})
+    assert command.cancelled()
+    assert not running("sleep 5381")
+    assert [place.name for place in folder.parent.iterdir()] == ["files"]
+
+
+@pytest.mark.parametrize("arguments", [["#" + "x" * 140_000], ["#" + "x" * 100_000] * 49])
+async def test_arguments_that_are_too_long_are_refused_with_what_to_do(arguments: list[str], folder: Path) -> None:
+    said = r"the command line is too long \([\d,]+ bytes\): write it to a file and run that"
+    with pytest.raises(CommandRefusedError, match=said):
+        await run(["python3", *arguments], folder, allow=["python3"])
+
+
 WORKER = """
 import asyncio, sys
 from pathlib import Path

@@ -19,6 +19,8 @@ from aios.workspace.manifest import EMPTY
 from tests.agents.stage import RUN, TASK, FakeModel, Stage, call, reply, staged
 
 EVERYTHING = (Tool.FILES, Tool.MEMORY, Tool.MESSAGES)
+TOO_LONG = "#" + "x" * 140_000
+"""More than Linux passes on in one argument."""
 MOMENT = Moment(Privacy.INTERNAL, "attempts/x/0/call-0-0")
 
 
@@ -70,6 +72,7 @@ async def test_every_tool_states_its_effect_and_a_valid_schema(stage: Stage) -> 
         ("run_command", {"command": "python3 -c pass"}, "command: Input should be a valid list"),
         ("run_command", {"command": ["sh"]}, "'sh' may not be run here; allowed: python3"),
         ("run_command", {"command": ["python3", "a\0b"]}, "NUL"),
+        ("run_command", {"command": ["python3", "-c", TOO_LONG]}, "the command line is too long (140,0"),
         ("open_file", {}, "there is no tool 'open_file'; there are: list_files, read_file"),
         ("read_file", {"path": "missing"}, "'missing' does not exist"),
         ("read_file", {"path": "/etc/passwd"}, "is absolute"),
@@ -113,6 +116,14 @@ async def test_changes_that_cannot_be_kept_are_undone_and_said(stage: Stage) -> 
     assert (result.outcome, result.files) == ("Succeeded", ())
     assert "all file changes of this call were undone: 'link' is a link" in model.asked[1].messages[-1].text
     assert "['a']" in model.asked[2].messages[-1].text
+
+
+async def test_a_check_that_is_too_long_to_be_started_has_failed(stage: Stage) -> None:
+    await stage.dispatch(TASK.model_copy(update={"check": ("python3", "-c", TOO_LONG)}))
+    result = await stage.play(FakeModel([reply("Done.")]))
+    assert result.outcome == "CheckFailed"
+    assert result.message.startswith("failed check: the command line is too long (140,0")
+    assert result.message.endswith(" bytes): write it to a file and run that")
 
 
 async def test_a_working_copy_taken_away_mid_task_is_restored(stage: Stage) -> None:

@@ -21,6 +21,8 @@ from aios.ports.broker import Message
 CONFIRM_SECONDS = 10.0
 IN_FLIGHT = 512
 """Unconfirmed at the same time from one event loop; further ones wait for a confirm."""
+MOST_CHANNELS = 128
+"""Kept open for one event loop; servers allow about 2,000 a connection, and teams come and go."""
 PERSISTENT = 2
 
 
@@ -65,13 +67,25 @@ class Publisher:
 
     async def _channel(self, exchange: str) -> Channel:
         async with self._opening[exchange]:
-            channel = self._channels.get(exchange)
+            channel = self._channels.pop(exchange, None)
             if channel is None or channel.is_closed:
                 channel = await self._server.channel(confirms=True)
                 with self._server.translated():
                     await channel.exchange_declare(exchange, passive=True, timeout=CONFIRM_SECONDS)
-                self._channels[exchange] = channel
-            return channel
+            self._channels[exchange] = channel  # last in the order in which they are closed
+        await self._close_idle(but=exchange)
+        return channel
+
+    async def _close_idle(self, *, but: str) -> None:
+        """Beyond MOST_CHANNELS, those that were used longest ago and wait for no confirm."""
+        surplus = len(self._channels) - MOST_CHANNELS
+        if surplus <= 0:
+            return
+        idle = [one for one, channel in self._channels.items() if one != but and not channel.confirmations]
+        for exchange in idle[:surplus]:
+            channel = self._channels.pop(exchange)
+            self._opening.pop(exchange, None)
+            await channel.close()
 
 
 def _meaning(error: ServiceUnavailableError, queue: str, address: str) -> Exception:

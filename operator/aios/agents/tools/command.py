@@ -1,29 +1,36 @@
 """Run an allowed program in the working copy: an argument list, never a shell, a clean environment, hard limits.
 
 What is confined: time, memory, file size, processes, output, and that nothing survives. What is not, without a
-container around the worker: which files of this user's machine the program reads, and the network.
+container around the worker: which files of this user's machine the program reads, the network, and a program that hides
+on purpose (it kills its warden, leaves its session and changes its environment).
 """
 
 import asyncio
 import contextlib
 import errno
+import logging
 import math
 import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from aios.agents.tools.contract import middle_cut
+from aios.agents.tools.leftovers import Remains, sweep
 from aios.errors import AiosError, EnvironmentProblemError, ServiceUnavailableError
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 WARDEN = Path(__file__).with_name("warden.py")
 KEPT = 16_384
 """Bytes kept of the beginning of the output, and of its end."""
 GRACE = 5.0
+"""Seconds for each step of ending a command: the warden's own sweep, ours, the end of the output."""
 _BUSY = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 """No process, memory or open file to be had now: passes by itself, and an attempt that ended of it would be paid for
 twice."""
@@ -33,7 +40,8 @@ twice."""
 class Limits:
     """What one command may use: seconds by the clock, bytes of address space, bytes a file, processes.
 
-    The kernel does not count the processes of root.
+    Address space is more than what is used of it, by far for node, Java or Go: it bounds what runs wild, and is no
+    share of a container's memory. The kernel does not count the processes of root.
     """
 
     seconds: float = 120.0
@@ -52,14 +60,15 @@ class Ran:
 
 
 class CommandRefusedError(Exception):
-    """The program is not one the member may run; nothing was started."""
+    """The program is not one the member may run, or its arguments are too long; nothing was started."""
 
 
 async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], limits: Limits | None = None) -> Ran:
     """Run `command` in `folder` and wait for it; when this returns or is cancelled, nothing of it runs any more.
 
     Its home and temporary folder lie beside `folder` and are thrown away.
-    Raises CommandRefusedError when `command[0]` is not in `allow`; a path is never allowed, only a program's name.
+    Raises CommandRefusedError when `command[0]` is not in `allow`; a path is never allowed, only a program's name. Also
+    when the arguments are longer than this machine can pass on.
     Raises EnvironmentProblemError when this machine lets us start nothing, ServiceUnavailableError when it is too busy
     to start one more.
     """
@@ -104,10 +113,26 @@ async def _supervised(command: Sequence[str], folder: Path, env: Mapping[str, st
         "file": limits.file,
         "processes": limits.processes,
     }
+    warden = _Warden()
+    timed_out = False
     try:
-        process = await asyncio.create_subprocess_exec(
+        await _unbroken(_start(warden, [_json(budget), *command], folder, env))
+        async with asyncio.timeout(limits.seconds):
+            await warden.done()
+    except TimeoutError:
+        timed_out = True
+    finally:
+        await _unbroken(_end(warden, env["HOME"]))
+    code = warden.returncode if warden.returncode is not None else 128 + signal.SIGKILL
+    return Ran(code if code >= 0 else 128 - code, warden.output, timed_out)
+
+
+async def _start(warden: "_Warden", arguments: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+    try:
+        await asyncio.get_running_loop().subprocess_exec(
+            lambda: warden,
             sys.executable,
-            *("-I", "-S", str(WARDEN), _json(budget), *command),
+            *("-I", "-S", str(WARDEN), *arguments),
             cwd=folder,
             env=dict(env),
             stdin=asyncio.subprocess.DEVNULL,
@@ -116,19 +141,12 @@ async def _supervised(command: Sequence[str], folder: Path, env: Mapping[str, st
             start_new_session=True,
         )
     except OSError as error:
+        if error.errno == errno.E2BIG:
+            size = sum(len(os.fsencode(argument)) + 1 for argument in arguments[1:])
+            raise CommandRefusedError(
+                f"the command line is too long ({size:,} bytes): write it to a file and run that"
+            ) from error
         raise _not_started(error, folder) from error
-    output = _Output()
-    timed_out = False
-    try:
-        async with asyncio.timeout(limits.seconds):
-            await output.drain(process)
-            await process.wait()
-    except TimeoutError:
-        timed_out = True
-    finally:
-        await _end(process)
-    code = process.returncode if process.returncode is not None else 128 + signal.SIGKILL
-    return Ran(code if code >= 0 else 128 - code, output.text, timed_out)
 
 
 def _not_started(error: OSError, folder: Path) -> AiosError:
@@ -148,39 +166,88 @@ def _json(budget: Mapping[str, int]) -> str:
     return "{" + ",".join(f'"{key}":{value}' for key, value in budget.items()) + "}"
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the warden to sweep; if it does not (a command may have stopped or killed it), kill its whole session."""
-    if process.returncode is not None:
+async def _unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which a cancel does not break off: it is obeyed when the work is done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled from task.exception()
+    return task.result()
+
+
+async def _end(warden: "_Warden", home: str) -> None:
+    """Ask the warden to sweep, then sweep from outside: a command may have stopped or killed it."""
+    transport = warden.transport
+    if transport is None:
         return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    waiting = asyncio.ensure_future(process.wait())
-    # Shielded: a cancelled attempt still sees its command to the end.
-    done, _ = await asyncio.shield(asyncio.wait({waiting}, timeout=GRACE))
-    if not done:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(waiting)
+    try:
+        if warden.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                transport.terminate()
+                transport.send_signal(signal.SIGCONT)  # a stopped warden hears nothing
+            await _at_most(GRACE, warden.exited)
+    finally:
+        remains = Remains(transport.get_pid(), home, reaped=warden.returncode is not None)
+        left = await asyncio.to_thread(sweep, remains, GRACE)
+        if left:
+            logger.warning("processes of a command do not end though they were killed: %s", left)
+        await _at_most(GRACE, warden.closed)
+        transport.close()
 
 
-class _Output:
-    """The beginning and the end of what a command wrote; what lies between is counted and dropped."""
+async def _at_most(seconds: float, event: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+class _Warden(asyncio.SubprocessProtocol):
+    """The warden as seen from here: whether it runs, and what was written through it.
+
+    Of the output the beginning and the end are kept; what lies between is counted and dropped.
+    """
 
     def __init__(self) -> None:
+        self.transport: asyncio.SubprocessTransport | None = None
+        self.exited = asyncio.Event()
+        self.closed = asyncio.Event()
+        """It has exited, and nobody holds the output open any more."""
         self._begin = bytearray()
         self._end = bytearray()
         self._size = 0
 
-    async def drain(self, process: asyncio.subprocess.Process) -> None:
-        stream = process.stdout
-        while stream is not None and (chunk := await stream.read(65_536)):
-            self._size += len(chunk)
-            room = KEPT - len(self._begin)
-            self._begin += chunk[:room] if room > 0 else b""
-            self._end = (self._end + chunk[max(0, room) :])[-KEPT:]
+    async def done(self) -> None:
+        """Wait for its end and all of the output; if a signal ended it, others may hold that open for ever."""
+        await self.exited.wait()
+        if self.returncode is not None and self.returncode >= 0:
+            await self.closed.wait()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.SubprocessTransport", transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._size += len(data)
+        room = KEPT - len(self._begin)
+        self._begin += data[:room] if room > 0 else b""
+        self._end = (self._end + data[max(0, room) :])[-KEPT:]
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
 
     @property
-    def text(self) -> str:
+    def returncode(self) -> int | None:
+        return self.transport.get_returncode() if self.transport is not None else None
+
+    @property
+    def output(self) -> str:
         lost = self._size - len(self._begin) - len(self._end)
         between = f"\n[... {lost:,} bytes left out ...]\n" if lost else ""
         text = self._begin.decode(errors="replace") + between + self._end.decode(errors="replace")

@@ -4,7 +4,8 @@ Run as a script (`python -I -S warden.py LIMITS PROGRAM ARGUMENT...`), never imp
 its threads never runs Python between fork and exec. LIMITS is JSON: {"parent", "cpu", "memory", "file", "processes"}.
 Ends with the command's exit code, or 128 + the signal that ended it. On Linux everything the command started dies
 with it, even what put itself into a session of its own, and all of it dies with the worker; elsewhere only what stayed
-in the command's process group. It does not confine reading files or the network.
+in the command's process group. A command can stop or kill its warden: then the worker ends what is left, from outside.
+It does not confine reading files or the network.
 """
 
 import contextlib
