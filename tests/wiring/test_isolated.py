@@ -15,6 +15,7 @@ from aios.desired.nouns import WorkerConfig
 from aios.embedded.state_folder import StateFolder
 from aios.spec.team import Limits, Member
 from aios.wiring.isolated import ProcessReplica, WorkerProcessError
+from tests.contract.waiting import eventually
 
 MEMBER = Member.model_validate({"name": "dev", "tier": "Execution", "models": ["m"], "prompt": "Work."})
 CONFIG = WorkerConfig(namespace="default", team="team", member=MEMBER, models=(), limits=Limits())
@@ -59,6 +60,7 @@ print("ready", flush=True)
 print("x" * 1_000_000, file=sys.stderr, flush=True)
 print("y" * 1_000_000, flush=True)
 print("the last word", file=sys.stderr, flush=True)
+open("said", "w").close()
 time.sleep(600)
 """
 
@@ -70,6 +72,7 @@ async def test_whatever_it_writes_it_is_never_blocked_and_its_end_is_noticed(
     (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/loud.py"\n', encoding="utf-8")
     (tmp_path / "python").chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.chdir(tmp_path)
     ready, began = asyncio.Event(), asyncio.create_subprocess_exec
     started: list[asyncio.subprocess.Process] = []
 
@@ -81,7 +84,7 @@ async def test_whatever_it_writes_it_is_never_blocked_and_its_end_is_noticed(
     running = asyncio.create_task(ProcessReplica(tmp_path).run(CONFIG, "dev-1", asyncio.Event(), ready.set))
     async with asyncio.timeout(60):
         await ready.wait()
-        await asyncio.sleep(1)  # it has written everything by then
+        await eventually(lambda: asyncio.sleep(0, (tmp_path / "said").exists()))
         started[0].kill()
         with pytest.raises(WorkerProcessError, match="ended with -9: the last word"):
             await running

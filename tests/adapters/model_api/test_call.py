@@ -1,28 +1,14 @@
 """The end of one call, by the vendor's own library: what is whole is not thrown away for what follows it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from aios.adapters.model_api import call as call_module
 from aios.tasks.attempt_events import Usage
-from tests.adapters.model_api.providers import NAMES, WITH_TOOLS, Client, ProviderUnderTest, provider_under_test
+from tests.adapters.model_api.providers import WITH_TOOLS, Client, ProviderUnderTest, provider_under_test
 from tests.servers.model_stub import Say, Stall
 from tests.servers.waiting import eventually
-
-
-@pytest.fixture(params=NAMES)
-def provider(request: pytest.FixtureRequest) -> Iterator[ProviderUnderTest]:
-    with provider_under_test(request.param) as provider:
-        yield provider
-
-
-@pytest.fixture
-async def model(provider: ProviderUnderTest) -> AsyncIterator[Client]:
-    client = provider.client()
-    yield client
-    await client.close()
 
 
 @pytest.mark.parametrize("frames", [-1, 1_000])

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +18,10 @@ from aios.tasks.attempt_events import Reply, ToolCall, Usage
 from tests.adapters.model_api.providers import (
     ASK,
     KEY,
-    NAMES,
     WITH_TOOLS,
     Client,
     ProviderUnderTest,
     no_key,
-    provider_under_test,
 )
 from tests.servers.model_stub import Act, Cut, Huge, Late, Plain, Refuse, Say, Stall, Trouble
 from tests.servers.process import free_ports
@@ -35,19 +33,6 @@ THOUGHT: Mapping[str, dict[str, object]] = {
     "openai": {"message": {"reasoning_content": "Hm."}},
 }
 OTHER = ToolCall(id="call_2", name="write_file", args={"path": "ü"})
-
-
-@pytest.fixture(params=NAMES)
-def provider(request: pytest.FixtureRequest) -> Iterator[ProviderUnderTest]:
-    with provider_under_test(request.param) as provider:
-        yield provider
-
-
-@pytest.fixture
-async def model(provider: ProviderUnderTest) -> AsyncIterator[Client]:
-    client = provider.client()
-    yield client
-    await client.close()
 
 
 async def failure(model: Client, provider: ProviderUnderTest, act: Act) -> ModelCallError:

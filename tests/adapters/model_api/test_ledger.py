@@ -1,7 +1,7 @@
 """Each fault through the real gate over a real journal: what the provider was asked is what the record says, nothing
 recorded is asked again, and the spend is right."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from aios.models.gate import MAX_DOUBTFUL, MAX_TRIES, Caller, Gate
 from aios.naming import digest
 from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
-from tests.adapters.model_api.providers import NAMES, WITH_TOOLS, Client, ProviderUnderTest, provider_under_test
+from tests.adapters.model_api.providers import WITH_TOOLS, Client, ProviderUnderTest, provider_under_test
 from tests.servers.model_stub import Act, Cut, Huge, Plain, Refuse, Say, Stall, Trouble
 
 STREAM = "attempts/default/p/r/t/1"
@@ -105,12 +105,6 @@ class Desk:
         for client in self._clients:
             await client.close()
         await self._journal.close()
-
-
-@pytest.fixture(params=NAMES)
-def provider(request: pytest.FixtureRequest) -> Iterator[ProviderUnderTest]:
-    with provider_under_test(request.param) as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -1,30 +1,17 @@
 """Tool calls as servers really stream them, by OpenAI's own library: what is said twice is done once."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from aios.tasks.attempt_events import ToolCall
-from tests.adapters.model_api.providers import WITH_TOOLS, Client, ProviderUnderTest, provider_under_test
+from tests.adapters.model_api.providers import WITH_TOOLS, Client, ProviderUnderTest
 from tests.servers.model_stub import Plain
 from tests.servers.openai_dialect import chunk
 
 Piece = tuple[int | None, str, str, str]
 """Index, id, name, arguments."""
-
-
-@pytest.fixture
-def provider() -> Iterator[ProviderUnderTest]:
-    with provider_under_test("openai") as provider:
-        yield provider
-
-
-@pytest.fixture
-async def model(provider: ProviderUnderTest) -> AsyncIterator[Client]:
-    client = provider.client()
-    yield client
-    await client.close()
 
 
 def streamed(pieces: Sequence[Piece]) -> Plain:

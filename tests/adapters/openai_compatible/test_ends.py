@@ -1,7 +1,5 @@
 """How an answer ended, in the words of many servers; by OpenAI's own library."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from aios.adapters.openai_compatible.ends import AT_LIMIT, BROKEN, FILTERED, KNOWN
@@ -9,23 +7,10 @@ from aios.errors import ModelCallError
 from aios.models.unusable import UnusableAnswerError
 from aios.ports.chat_model import ChatRequest
 from aios.tasks.attempt_events import ToolCall
-from tests.adapters.model_api.providers import ASK, WITH_TOOLS, Client, ProviderUnderTest, provider_under_test
+from tests.adapters.model_api.providers import ASK, WITH_TOOLS, Client, ProviderUnderTest
 from tests.servers.model_stub import Cut, Say
 
 CALL = ToolCall(id="call_1", name="write_file", args={"path": "a"})
-
-
-@pytest.fixture
-def provider() -> Iterator[ProviderUnderTest]:
-    with provider_under_test("openai") as provider:
-        yield provider
-
-
-@pytest.fixture
-async def model(provider: ProviderUnderTest) -> AsyncIterator[Client]:
-    client = provider.client()
-    yield client
-    await client.close()
 
 
 @pytest.mark.parametrize(

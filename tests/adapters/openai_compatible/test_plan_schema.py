@@ -1,23 +1,16 @@
 """What a server cannot take must cost no answer: the next try leaves it out."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from aios.errors import ModelCallError
 from aios.naming import PLAN_TASK
-from tests.adapters.model_api.providers import ASK, ProviderUnderTest, provider_under_test
+from tests.adapters.model_api.providers import ASK, ProviderUnderTest
 from tests.servers.model_stub import Plain, Refuse, Say
 
 PLAN = replace(ASK, labels={"task": PLAN_TASK})
-
-
-@pytest.fixture
-def provider() -> Iterator[ProviderUnderTest]:
-    with provider_under_test("openai") as provider:
-        yield provider
 
 
 async def test_a_server_that_refuses_the_schema_is_asked_without_by_the_next_try(provider: ProviderUnderTest) -> None:

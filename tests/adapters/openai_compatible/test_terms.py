@@ -1,7 +1,6 @@
 """What a server refuses is left out by the next try, and for good only if that helped; by OpenAI's own library."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from aios.models.breaker import Breaker
 from aios.models.pace import Pace
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role
 from aios.tasks.attempt_events import ToolCall
-from tests.adapters.model_api.providers import ASK, KEY, WITH_TOOLS, Client, ProviderUnderTest, provider_under_test
+from tests.adapters.model_api.providers import ASK, KEY, WITH_TOOLS, Client, ProviderUnderTest
 from tests.models.crowd import HandClock
 from tests.servers.model_stub import Refuse, Say
 
@@ -29,19 +28,6 @@ THOUGHTFUL = replace(
 )
 PASSED_BACK = "The `reasoning_content` in the thinking mode must be passed back to the API."
 UNSIGNED = "messages.1.content.0: Invalid `signature` in `thinking` block"
-
-
-@pytest.fixture
-def provider() -> Iterator[ProviderUnderTest]:
-    with provider_under_test("openai") as provider:
-        yield provider
-
-
-@pytest.fixture
-async def model(provider: ProviderUnderTest) -> AsyncIterator[Client]:
-    client = provider.client()
-    yield client
-    await client.close()
 
 
 def thoughts(provider: ProviderUnderTest) -> list[bool]:

@@ -150,4 +150,5 @@ class Lives:
         prefix = self._layout.life(stream, life)
         if self._erase is not None:
             await self._erase(prefix)
+            return
         await in_parallel(self._objects.delete, await self._objects.list(prefix))

@@ -72,16 +72,14 @@ class Publisher:
                 channel = await self._server.channel(confirms=True)
                 with self._server.translated():
                     await channel.exchange_declare(exchange, passive=True, timeout=CONFIRM_SECONDS)
+                await self._close_idle()
             self._channels[exchange] = channel  # last in the order in which they are closed
-        await self._close_idle(but=exchange)
-        return channel
+            return channel
 
-    async def _close_idle(self, *, but: str) -> None:
-        """Beyond MOST_CHANNELS, those that were used longest ago and wait for no confirm."""
-        surplus = len(self._channels) - MOST_CHANNELS
-        if surplus <= 0:
-            return
-        idle = [one for one, channel in self._channels.items() if one != but and not channel.confirmations]
+    async def _close_idle(self) -> None:
+        """Make room for one more: close those that were used longest ago and wait for no confirm."""
+        surplus = max(0, len(self._channels) + 1 - MOST_CHANNELS)
+        idle = [exchange for exchange, channel in self._channels.items() if not channel.confirmations]
         for exchange in idle[:surplus]:
             channel = self._channels.pop(exchange)
             self._opening.pop(exchange, None)

@@ -64,7 +64,8 @@ class CommandRefusedError(Exception):
 
 
 async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], limits: Limits | None = None) -> Ran:
-    """Run `command` in `folder` and wait for it; when this returns or is cancelled, nothing of it runs any more.
+    """Run `command` in `folder` and wait for it; when this returns or is cancelled, nothing of it runs any more
+    (`leftovers` says what can hide).
 
     Its home and temporary folder lie beside `folder` and are thrown away.
     Raises CommandRefusedError when `command[0]` is not in `allow`; a path is never allowed, only a program's name. Also
