@@ -29,8 +29,13 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, 15)  # SIGTERM when whoever measures is killed
 started = time.monotonic()
 child = os.posix_spawnp(command[0], command, os.environ)
+def pass_on(number, frame):
+    try:
+        os.kill(child, number)
+    except ProcessLookupError:  # it has just ended by itself
+        pass
 for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, lambda number, frame: os.kill(child, number))
+    signal.signal(number, pass_on)
 with open(report, "w") as file:
     json.dump({"pid": child, "started": started}, file)
 _, status, usage = os.wait4(child, 0)

@@ -1,4 +1,4 @@
-"""What other processes do to a store while a test looks on: `python -m tests.contract.actors ROLE STORE PLACE ...`.
+"""What other processes do to a store while a test looks on.
 
 Each tells on stdout, line by line, what was confirmed to it.
 """
@@ -6,9 +6,11 @@ Each tells on stdout, line by line, what was confirmed to it.
 import asyncio
 import contextlib
 import itertools
+import os
 import sys
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from aios.errors import PreconditionError, SequenceConflictError
@@ -188,5 +190,13 @@ ROLES: dict[str, Role] = {
     )
 }
 
-if __name__ == "__main__":
-    asyncio.run(ROLES[sys.argv[1]](sys.argv[2], Path(sys.argv[3]), sys.argv[4:]))
+
+def play(told: Connection, environment: Mapping[str, str], role: str, store: str, place: str, *arguments: str) -> None:
+    """Play `role` in this process until it is over; what it tells goes to `told`.
+
+    The environment says where the servers are: this process was forked from one that may be older than they.
+    """
+    os.environ.update(environment)
+    os.dup2(told.fileno(), sys.stdout.fileno())
+    told.close()
+    asyncio.run(ROLES[role](store, Path(place), arguments))

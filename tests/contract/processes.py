@@ -1,48 +1,62 @@
 """Other processes for the contract suites: each plays one actor of `actors.py` on a store that the test uses too."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import TextIOWrapper
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from tests.contract.actors import play
 from tests.contract.implementations import Closable, Implementation
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 100.0
+_FORKING = multiprocessing.get_context("forkserver")
+# Importing all adapters costs most of a second and sixteen actors are no rarity: one process imports, all fork from it.
+# (`__main__` is imported there too, or each would import pytest.)
+_FORKING.set_forkserver_preload(["__main__", "tests.contract.actors"])
 
 
 @dataclass(frozen=True)
 class Process:
     """A running actor; its lines on stdout are what it has to tell."""
 
-    popen: "subprocess.Popen[str]"
+    process: ForkServerProcess
+    told: TextIOWrapper
 
     def line(self) -> str:
         """The next thing it tells; empty when it ended."""
-        assert self.popen.stdout is not None
-        return self.popen.stdout.readline().strip()
+        return self.told.readline().strip()
 
     def rest(self) -> list[str]:
         """What it tells until it ends, which it must do well."""
-        out, _ = self.popen.communicate(timeout=PATIENCE_SECONDS)
-        assert self.popen.returncode == 0, f"{self.popen.args!r} ended with {self.popen.returncode}"
-        return out.split()
+        told = self._until_the_end()
+        assert self.process.exitcode == 0, f"{self.process.name} ended with {self.process.exitcode}"
+        return told
 
     def kill(self) -> list[str]:
         """End it as power loss would; what it had told until then."""
-        self.popen.kill()
-        out, _ = self.popen.communicate(timeout=PATIENCE_SECONDS)
-        return out.split()
+        self.process.kill()
+        return self._until_the_end()
 
     def freeze(self) -> None:
-        self.popen.send_signal(signal.SIGSTOP)
+        os.kill(self._pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self.popen.send_signal(signal.SIGCONT)
+        os.kill(self._pid, signal.SIGCONT)
+
+    @property
+    def _pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def _until_the_end(self) -> list[str]:
+        told = self.told.read().split()
+        self.process.join(PATIENCE_SECONDS)
+        return told
 
 
 @contextlib.contextmanager
@@ -50,20 +64,16 @@ def actors(
     count: int, role: str, implementation: Implementation[Closable], place: Path, *arguments: str
 ) -> Iterator[list[Process]]:
     """`count` processes that play `role`, ended for certain when the context is left."""
-    command = [sys.executable, "-m", "tests.contract.actors", role, implementation.name, str(place), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
-    running = [
-        Process(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
-        for _ in range(count)
-    ]
+    running: list[Process] = []
     try:
+        for _ in range(count):
+            running.append(_started(role, implementation.name, str(place), *arguments))
         yield running
     finally:
         for process in running:
-            if process.popen.poll() is None:
+            if process.process.is_alive():
                 process.kill()
-            if process.popen.stdout is not None:
-                process.popen.stdout.close()
+            process.told.close()
 
 
 @contextlib.contextmanager
@@ -71,3 +81,13 @@ def actor(role: str, implementation: Implementation[Closable], place: Path, *arg
     """One process that plays `role`."""
     with actors(1, role, implementation, place, *arguments) as running:
         yield running[0]
+
+
+def _started(role: str, *arguments: str) -> Process:
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    with receiver, sender:
+        process = _FORKING.Process(
+            target=play, name=role, args=(sender, dict(os.environ), role, *arguments), daemon=True
+        )
+        process.start()
+        return Process(process, os.fdopen(os.dup(receiver.fileno()), encoding="utf-8"))

@@ -46,10 +46,10 @@ class AnthropicModel:
         async with one_call(self._vendor, self._api_key, seconds=seconds(self._spec.call_timeout)) as call:
             answer = await self._stream(call, request)
             if not answer.ended:
-                raise lost(self._vendor, "the stream ended before the answer did")
+                raise lost(self._vendor, answer.broken or "the stream ended before the answer did")
         self._uncounted.tell_unless(answer.counted)
         reply = answer.reply(self._vendor.asked, at_most=lambda: at_most(request))
-        return usable(self._vendor, request, reply, declined=answer.declined, cut=answer.cut)
+        return usable(self._vendor, request, reply, declined=answer.declined, cut=answer.cut, odd=answer.odd)
 
     async def count_tokens(self, request: ChatRequest) -> int:
         """Input tokens of `request` as the provider counts them; free of charge. Raises ModelCallError."""

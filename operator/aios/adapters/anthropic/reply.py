@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aios.adapters.model_api import ends
 from aios.adapters.model_api.arguments import read_arguments
 from aios.adapters.model_api.text import valid_object, valid_text
-from aios.adapters.model_api.usable import WINDOW_FULL, cut_remark
+from aios.adapters.model_api.usable import cut_remark
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
 
 Event = Mapping[str, Any]
 _PIECES = {"text_delta": "text", "thinking_delta": "thinking"}
 """Where a delta holds its text."""
-AT_LIMIT = frozenset({"max_tokens", WINDOW_FULL})
-DECLINED = "refusal"
 THINKING, REDACTED = "thinking", "redacted_thinking"
 
 
@@ -38,8 +37,7 @@ class Answer:
     """What has come of a reply."""
 
     def __init__(self) -> None:
-        self.ended = False
-        """Whether the last event has come; without it the answer is cut off."""
+        self._last = False
         self._blocks: dict[int, _Block] = {}
         self._counts: dict[str, Any] = {}
         self._written_at_last: int | None = None
@@ -65,7 +63,12 @@ class Answer:
                 written = _object(event, "usage").get("output_tokens")
                 self._written_at_last = written if isinstance(written, int) else self._written_at_last
             case "message_stop":
-                self.ended = True
+                self._last = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event has come; without it the answer is cut off."""
+        return self._last and not self.broken
 
     @property
     def over(self) -> bool:
@@ -84,15 +87,25 @@ class Answer:
     @property
     def declined(self) -> str:
         """Why the model gave no answer, "" when it did. What stands before that is to be thrown away, says the API."""
-        if self._stop != DECLINED:
+        if not ends.withheld(self._stop):
             return ""
         said = [self._details.get(name) for name in ("category", "explanation")]
-        return valid_text(": ".join([DECLINED, *(str(word) for word in said if word)]))
+        return valid_text(": ".join([self._stop, *(str(word) for word in said if word)]))
+
+    @property
+    def broken(self) -> str:
+        """What the server says of an answer that it gave up, "" when it did not."""
+        return ends.broken(self._stop)
+
+    @property
+    def odd(self) -> str:
+        """The server's word for why it ended if nobody here knows it, else ""."""
+        return valid_text(ends.odd(self._stop))
 
     @property
     def cut(self) -> str:
         """The limit at which the answer ended, "" when it ended by itself."""
-        return self._stop if self._stop in AT_LIMIT else ""
+        return ends.cut(self._stop)
 
     def reply(self, model: str, *, at_most: Callable[[], Usage]) -> Reply:
         """The whole; `at_most` bounds the usage, for a server that does not state it.
@@ -130,7 +143,7 @@ class Answer:
 
     def _call(self, block: _Block, *, last: bool) -> ToolCall:
         written = block.text or block.given or ""
-        args = read_arguments(written, cut=last and self._stop in AT_LIMIT)
+        args = read_arguments(written, cut=last and bool(self.cut))
         return ToolCall(id=block.id, name=valid_text(block.name), args=args)
 
     def _count(self, holder: Event) -> None:

@@ -6,10 +6,10 @@ Chunks are read as plain JSON objects and never trusted to be whole: servers dif
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from aios.adapters.model_api import ends
 from aios.adapters.model_api.arguments import read_arguments
 from aios.adapters.model_api.text import valid_object, valid_text
 from aios.adapters.model_api.usable import cut_remark
-from aios.adapters.openai_compatible import ends
 from aios.adapters.openai_compatible.calls import SIGNED, Calls
 from aios.adapters.openai_compatible.thoughts import merged
 from aios.tasks.attempt_events import Reply, ToolCall, Usage
@@ -52,27 +52,26 @@ class Answer:
     @property
     def broken(self) -> str:
         """What the server says of an answer that it gave up, "" when it did not."""
-        gave_up = ends.kind(self._finish) in ends.BROKEN
-        return f"the server gave it up (finish reason: {self._finish})" if gave_up else ""
+        return ends.broken(self._finish)
 
     @property
     def declined(self) -> str:
         """Why there is no answer, "" when there is one."""
         if self._refusal:
             return valid_text("".join(self._refusal))
-        if ends.kind(self._finish) not in ends.FILTERED:
+        if not ends.withheld(self._finish):
             return ""
         return valid_text(f"the provider's filter withheld the answer ({self._finish})")
 
     @property
     def odd(self) -> str:
         """The server's word for why it ended if nobody here knows it, else ""."""
-        return valid_text(self._finish) if ends.is_odd(self._finish) else ""
+        return valid_text(ends.odd(self._finish))
 
     @property
     def cut(self) -> str:
         """The limit at which the answer ended, "" when it ended by itself."""
-        return self._finish if ends.kind(self._finish) in ends.AT_LIMIT else ""
+        return ends.cut(self._finish)
 
     @property
     def counted(self) -> bool:

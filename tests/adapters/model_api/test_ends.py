@@ -1,8 +1,8 @@
-"""How an answer ended, in the words of many servers; by OpenAI's own library."""
+"""How an answer ended, in the words of many servers and proxies; by the vendors' own libraries."""
 
 import pytest
 
-from aios.adapters.openai_compatible.ends import AT_LIMIT, BROKEN, FILTERED, KNOWN
+from aios.adapters.model_api.ends import AT_LIMIT, BROKEN, FILTERED, KNOWN
 from aios.errors import ModelCallError
 from aios.models.unusable import UnusableAnswerError
 from aios.ports.chat_model import ChatRequest
@@ -39,11 +39,12 @@ async def test_a_call_that_the_model_misspelled_is_asked_for_again(
 
 
 @pytest.mark.parametrize("text", ["", "I will now write the file."])
+@pytest.mark.parametrize("word", ["paused: later", "pause_turn"])
 async def test_an_end_that_nobody_knows_does_not_say_that_the_work_is_finished(
-    provider: ProviderUnderTest, model: Client, text: str
+    provider: ProviderUnderTest, model: Client, text: str, word: str
 ) -> None:
-    provider.stub.script = [Say(text, stop="paused: later")]
-    with pytest.raises(UnusableAnswerError, match=r"not known here \(paused: later\)") as caught:
+    provider.stub.script = [Say(text, stop=word)]
+    with pytest.raises(UnusableAnswerError, match=rf"not known here \({word}\)") as caught:
         await model.chat(WITH_TOOLS)
     assert caught.value.usage == Say().usage
 

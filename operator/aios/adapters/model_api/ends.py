@@ -1,7 +1,7 @@
-"""What a server's finish reason means. Pure.
+"""What a server's word for the end of an answer means: a finish reason, a stop reason. Pure.
 
-OpenAI knows five; servers add their own, and an answer without a tool call says that the work is finished. So a word
-that nobody here knows must not pass for an end.
+OpenAI knows five and Anthropic seven; servers and proxies add their own or say another vendor's, and an answer without
+a tool call says that the work is finished. So a word that nobody here knows must not pass for an end.
 """
 
 from aios.adapters.model_api.usable import WINDOW_FULL
@@ -42,14 +42,29 @@ KNOWN = frozenset(
     }
 )
 """Ends in good order: OpenAI's, Anthropic's and Cohere's by way of proxies, those of Together and text-generation-
-inference."""
+inference. Anthropic's `pause_turn` is none: it asks to be continued."""
 
 
-def kind(finish: str) -> str:
+def broken(word: str) -> str:
+    """What the server says of an answer that it gave up, "" when it did not."""
+    return f"the server gave it up (finish reason: {word})" if _kind(word) in BROKEN else ""
+
+
+def withheld(word: str) -> bool:
+    """Whether there is no answer because the provider or the model declined to give one."""
+    return _kind(word) in FILTERED
+
+
+def cut(word: str) -> str:
+    """The limit at which the answer ended, "" when it ended by itself."""
+    return word if _kind(word) in AT_LIMIT else ""
+
+
+def odd(word: str) -> str:
+    """The word if nobody here knows what it means, else ""; none at all is not odd."""
+    return word if word and _kind(word) not in KNOWN | AT_LIMIT | BROKEN | FILTERED else ""
+
+
+def _kind(word: str) -> str:
     """The word before what is said beside it, in lower case."""
-    return finish.partition(":")[0].strip().lower()
-
-
-def is_odd(finish: str) -> bool:
-    """Whether nobody here knows what it means."""
-    return kind(finish) not in KNOWN | AT_LIMIT | BROKEN | FILTERED
+    return word.partition(":")[0].strip().lower()
