@@ -75,10 +75,12 @@ def _consume(bench: Bench, node: Node, who: str, *, queue: str, count: int, slot
     with Measured(_command(who), folder=bench.subfolder(f"{who}-worker"), environment=environment) as worker:
         line = worker.until(lambda text: text.startswith('{"cpu_us"'), "its figures").text
         if who == "celery":
-            worker.stop()  # by SIGTERM: it acknowledges what it has done
+            worker.stop()
         elif worker.wait().code:
             raise ProcessFailedError(worker.last_words())
-    if left := node.depth(queue):
+    left = node.depth(queue)
+    # Celery does not end by itself: stopped, it gives back some that it has done. Its figures were told before.
+    if left >= (slots if who == "celery" else 1):
         raise AssertionError(f"{left} of {count} messages of {who} came back")
     metrics: Metrics = json.loads(line)
     return metrics

@@ -50,7 +50,7 @@ class Publisher:
     async def _once(self, exchange: str, queue: str, body: bytes) -> None:
         properties = Basic.Properties(delivery_mode=PERSISTENT, message_id=f"{getrandbits(128):032x}")
         try:
-            channel = await self._channel(exchange)
+            channel = self._open(exchange) or await self._channel(exchange)
             with self._server.translated():
                 # `timeout` covers the confirm; without `wait` nobody else waits until our bytes have left.
                 await channel.basic_publish(
@@ -65,15 +65,22 @@ class Publisher:
         except ServiceUnavailableError as error:
             raise _meaning(error, queue, self._server.address) from error.__cause__
 
+    def _open(self, exchange: str) -> Channel | None:
+        channel = self._channels.pop(exchange, None)
+        if channel is None or channel.is_closed:
+            return None
+        self._channels[exchange] = channel  # last in the order in which they are closed
+        return channel
+
     async def _channel(self, exchange: str) -> Channel:
         async with self._opening[exchange]:
-            channel = self._channels.pop(exchange, None)
-            if channel is None or channel.is_closed:
+            channel = self._open(exchange)
+            if channel is None:
                 channel = await self._server.channel(confirms=True)
                 with self._server.translated():
                     await channel.exchange_declare(exchange, passive=True, timeout=CONFIRM_SECONDS)
                 await self._close_idle()
-            self._channels[exchange] = channel  # last in the order in which they are closed
+                self._channels[exchange] = channel
             return channel
 
     async def _close_idle(self) -> None:
