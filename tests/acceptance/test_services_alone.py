@@ -156,3 +156,12 @@ def test_a_service_that_does_not_answer_is_named(empty: Path, services: Mapping[
     away = {**services, "AIOS_OBJECTS_URL": "s3+http://k:s@127.0.0.1:1"}
     told = aios("logs", "greeting", cwd=empty, env=away)
     assert (told.code, "AIOS_OBJECTS_URL" in told.err) == (3, True), told.err
+
+
+def test_what_another_installation_declares_is_not_called_deleted(empty: Path, services: Mapping[str, str]) -> None:
+    model = "{apiVersion: aios.dev/v1alpha1, kind: Model, metadata: {name: m}, spec: {provider: Ollama, model: any}}"
+    assert aios("up", "-", "--once", cwd=empty, env=services, stdin=model).code == 0
+    told = aios("logs", "greeting", "-C", ".aios", cwd=empty, env=services)
+    assert "Succeeded  1/1 tasks" in told.out, told.err
+    assert 'project "greeting" is not declared in this state folder: this is run' in told.err
+    assert "deleted" not in told.err

@@ -39,3 +39,8 @@ def test_a_key_that_is_nowhere_is_asked_for_with_each_place(tmp_path: Path) -> N
     file = tmp_path / ".aios" / "secrets" / "remote" / "api-key"
     assert told.code == 3
     assert f"no API key. Put one into Secret default/remote, key api-key or {file}" in told.out
+
+
+def test_yaml_on_stdin_is_looked_at_as_a_files(tmp_path: Path) -> None:
+    told = aios("doctor", "-", cwd=tmp_path, stdin=MODEL + SECRET)
+    assert "key: Secret default/remote, key api-key" in told.out, told.err

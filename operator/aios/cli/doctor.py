@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from aios.cli.terminal import out, paint, say
 if TYPE_CHECKING:
     from aios.embedded.resources import SqliteResources
     from aios.embedded.state_folder import StateFolder
+    from aios.spec.catalogue import Catalogue
     from aios.spec.model import Model
     from aios.wiring.doctor import Finding
     from aios.wiring.services import Services
@@ -30,7 +32,9 @@ _STYLES = {"ok": "green", "embedded": "dim", "missing": "yellow", "problem": "re
 def doctor(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH...]", help="YAML whose models to look at. None: those of the state folder."),
+        typer.Argument(
+            metavar="[PATH...]", help='YAML whose models to look at, or "-" for stdin. None: those of the state folder.'
+        ),
     ] = None,
     state: State = None,
     output: Annotated[Format, typer.Option("-o", "--output", help="table or json.")] = Format.TABLE,
@@ -54,15 +58,13 @@ def doctor(
 
 
 async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str, ...]) -> "Sequence[Finding]":
-    from aios.cli.surroundings import settings
     from aios.embedded.resources import SqliteResources
-    from aios.spec.loading import load
     from aios.wiring.credentials import FoundCredentials
     from aios.wiring.doctor import examine
 
     resources = SqliteResources(folder.resources) if folder.exists else None
     try:
-        stated = load(paths, cwd=Path.cwd(), namespace=settings().namespace).require() if paths else None
+        stated = _stated(paths) if paths else None
         if stated is not None:
             models: Sequence[Model] = tuple(stated.models.values())
         else:
@@ -77,6 +79,13 @@ async def _examine(folder: "StateFolder", services: "Services", paths: tuple[str
     finally:
         if resources:
             await resources.close()
+
+
+def _stated(paths: tuple[str, ...]) -> "Catalogue":
+    from aios.cli.surroundings import settings
+    from aios.spec.loading import load
+
+    return load(paths, stdin=sys.stdin, cwd=Path.cwd(), namespace=settings().namespace).require()
 
 
 async def _stored_models(resources: "SqliteResources") -> "Sequence[Model]":

@@ -110,11 +110,13 @@ async def run_declared(
     if not runs or (declared and to_come):
         known = ", ".join(one.metadata.name for one in await ports.resources.list(Kind.PROJECT, namespace)) or "none"
         raise NotFoundError(f'project "{project}" has not run yet in namespace {namespace}; projects: {known}')
-    left, digest = "has not run yet" if declared else "is deleted", runs[-1].rpartition("/")[2]
+    undeclared = "is not declared in this state folder" if ports.shared else "is deleted"
+    left, digest = "has not run yet" if declared else undeclared, runs[-1].rpartition("/")[2]
     older = f"; earlier ones, to name with --run: {', '.join(_digests(runs[:-1]))}" if len(runs) > 1 else ""
+    whose = "left by an earlier one of that name" + (" or declared elsewhere" if ports.shared else "")
     return Shown(
         runs[-1],
-        f'project "{project}" {left}: this is run {digest}, left by an earlier one of that name, which went on until '
+        f'project "{project}" {left}: this is run {digest}, {whose}, which went on until '
         f"{_minute(last_at[runs[-1]])}{older}",
     )
 

@@ -95,6 +95,8 @@ class LaptopPorts(WorkPorts):
     """What was told of an object; in a cluster the API server keeps these."""
     gone: Callable[[], Awaitable[Sequence[Ref]]]
     """What was deleted, perhaps while nobody ran; in a cluster finalizers wait for the operator."""
+    shared: bool
+    """Whether the journal may hold runs of projects that other installations declare."""
 
 
 def open_ports(
@@ -115,6 +117,7 @@ def open_ports(
         resources=instrument("resources", resources),
         events=resources.events,
         gone=resources.gone,
+        shared=bool(services.journal),
         _close=(resources, *work._close),
     )
 
