@@ -11,6 +11,7 @@ import pytest
 from tests.cli.console import aios, command, environment
 from tests.faults import verdict as laptop
 from tests.faults.battery.verdict import Verdict
+from tests.faults.long_form import LONG
 from tests.faults.real_services import RealServices
 from tests.servers.waiting import eventually
 
@@ -69,7 +70,7 @@ async def test_isolated_workers_whose_parent_alone_is_killed_lose_and_repeat_not
     assert verdict.in_doubt <= AT_ONCE * KILLS
 
 
-@pytest.mark.skipif(not os.environ.get("AIOS_TEST_FAULTS"), reason="a minute of waiting for leases: make faults")
+@LONG
 @pytest.mark.timeout(300)
 async def test_nor_do_they_over_real_services(tmp_path: Path, services: RealServices) -> None:
     killed_again_and_again(tmp_path, services.variables)

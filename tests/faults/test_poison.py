@@ -1,7 +1,6 @@
 """A task that kills whoever works on it is given up after five tries, and everything beside it is done all the same.
 How much it slows the others is measured, not judged: `python -m tests.benchmarks poison`."""
 
-import os
 from itertools import count
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from aios.tasks.result import Outcome
 from tests.agents.mortal import Life
 from tests.agents.stage import FakeModel, call, reply, staged
 from tests.agents.test_resume import live
+from tests.faults.long_form import LONG
 from tests.faults.poison import Batch, Course, over_services, over_twins
 from tests.faults.real_services import RealServices
 
-LONG = pytest.mark.skipif(not os.environ.get("AIOS_TEST_FAULTS"), reason="a minute of waiting for leases: make faults")
 BATCH = Batch(tasks=20, workers=2, poisoned=True, seconds=150)
 
 
