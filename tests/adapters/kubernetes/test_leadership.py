@@ -1,13 +1,15 @@
 """One acts at a time; nobody's wall clock is believed."""
 
+import asyncio
 import copy
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
+from aios.adapters.kubernetes import leadership
 from aios.adapters.kubernetes.api import Api, ConflictingWriteError, Manifest
-from aios.adapters.kubernetes.leadership import DURATION, GIVE_UP_AFTER, Leadership, LeadershipLostError
+from aios.adapters.kubernetes.leadership import DURATION, GIVE_UP_AFTER, RENEW_EVERY, Leadership, LeadershipLostError
 from aios.errors import ServiceUnavailableError
 
 
@@ -121,4 +123,78 @@ async def test_a_holder_that_cannot_renew_stops_before_another_may_start() -> No
     store.is_away = True
     with pytest.raises(LeadershipLostError, match="could not be renewed"):
         await one.hold()
-    assert GIVE_UP_AFTER < clock.time < DURATION
+    assert GIVE_UP_AFTER <= clock.time < DURATION
+
+
+class SlowStore(LeaseStore):
+    """Answers a write `late` seconds after it was sent; None: never. What was sent is stored all the same."""
+
+    def __init__(self, clock: StepClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.late: float | None = 0.0
+
+    def _store(self, manifest: Manifest) -> None:
+        super()._store(manifest)
+        self._clock.time += self.late or 0.0
+
+    async def replace(self, manifest: Manifest) -> None:
+        await super().replace(manifest)
+        if self.late is None:
+            await asyncio.Event().wait()
+
+
+async def test_a_renewal_counts_from_when_it_was_sent() -> None:
+    clock = StepClock()
+    store = SlowStore(clock)
+    one = contender(store, clock, "one")
+    await one.acquire()
+    store.late = 7.0
+
+    async def go_away() -> None:
+        store.is_away = True
+
+    async def nothing() -> None: ...
+
+    clock.meanwhile = [nothing, go_away]
+    with pytest.raises(LeadershipLostError, match="could not be renewed"):
+        await one.hold()
+    assert clock.time == pytest.approx(RENEW_EVERY + GIVE_UP_AFTER)
+
+
+async def test_a_lease_that_was_won_too_slowly_is_renewed_before_anybody_acts() -> None:
+    clock = StepClock()
+    store = SlowStore(clock)
+    store.late = DURATION
+
+    async def recover() -> None:
+        store.late = 0.0
+
+    clock.meanwhile = [recover]
+    await contender(store, clock, "one").acquire()
+    assert (store.version, store.late) == (2, 0.0)
+
+
+async def test_an_answer_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leadership, "GIVE_UP_AFTER", RENEW_EVERY + 0.05)
+    clock = StepClock()
+    store = SlowStore(clock)
+    one = contender(store, clock, "one")
+    await one.acquire()
+    store.late = None
+    with pytest.raises(LeadershipLostError, match=r"could not be renewed for 4\.05 s: no answer"):
+        await asyncio.wait_for(one.hold(), 10)
+
+
+async def test_a_holder_that_slept_too_long_stops_without_asking() -> None:
+    store, clock = LeaseStore(), StepClock()
+    one = contender(store, clock, "one")
+    await one.acquire()
+
+    async def freeze() -> None:
+        clock.time += GIVE_UP_AFTER
+
+    clock.meanwhile = [freeze]
+    with pytest.raises(LeadershipLostError, match="could not be renewed"):
+        await one.hold()
+    assert store.version == 1

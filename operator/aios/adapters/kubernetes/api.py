@@ -58,6 +58,10 @@ class Api:
 
     async def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """The object, or None."""
+        return await self.get_now(kind, namespace, name)
+
+    async def get_now(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """As `get`, and always the API server's own answer: a mirror is not told of objects that are not ours."""
         return await self._find(Request("GET", _path(kind, namespace, name), {}), f"get {kind} {namespace}/{name}")
 
     async def get_cluster_wide(self, kind: str, name: str) -> Manifest | None:
@@ -74,7 +78,8 @@ class Api:
     async def list_with_version(
         self, kind: str, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> tuple[Sequence[Manifest], str]:
-        """The objects, and the resourceVersion from which a watch goes on."""
+        """The objects, and the resourceVersion from which a watch goes on. Raises ServiceUnavailableError when the
+        answer is none: a proxy in between has pages of its own."""
         query = {"limit": str(_CHUNK)}
         if labels:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
@@ -82,6 +87,9 @@ class Api:
         head = {"apiVersion": _api_version(kind), "kind": kind}
         while True:
             answer = await self._ask(Request("GET", _path(kind, namespace), query), f"list {kind}")
+            if not _is_list(answer):
+                said = " ".join(str(answer.get("message") or answer).split())[:300]
+                raise ServiceUnavailableError(f"list {kind}: the answer is no list; does a proxy send it? {said}")
             items += [{**head, **item} for item in answer["items"]]
             if not answer["metadata"].get("continue"):
                 return sorted(items, key=name_of), answer["metadata"]["resourceVersion"]
@@ -189,6 +197,11 @@ def _path(kind: str, namespace: str | None = None, name: str = "", subresource: 
 def _api_version(kind: str) -> str:
     group, version, _ = _KINDS[kind]
     return f"{group}/{version}" if group else version
+
+
+def _is_list(answer: Manifest) -> bool:
+    head = answer.get("metadata")
+    return isinstance(answer.get("items"), list) and isinstance(head, dict) and "resourceVersion" in head
 
 
 def _refusal(code: int, what: str, body: Manifest) -> AiosError:

@@ -1,17 +1,19 @@
 """Workers as Deployments: the Workloads port on an API server.
 
 Every object of a worker is owned by its Agent, so that a team deleted while no operator runs leaves nothing behind.
+Its names are made of what users wrote, so somebody else's object may have one of them already: that is neither changed
+nor deleted.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from aios.adapters.kubernetes.api import Api, Manifest, name_of
+from aios.adapters.kubernetes.api import Api, Manifest, RefusedError, name_of
 from aios.adapters.kubernetes.observed import has_pods_to_explain, is_rolled_out, observe_workers
 from aios.adapters.kubernetes.render import Owner, PodSettings, config_map_name, render
 from aios.desired.nouns import Worker
-from aios.naming import FIELD_MANAGER, LABEL_MANAGED_BY, LABEL_TEAM, labels
+from aios.naming import FIELD_MANAGER, GROUP, LABEL_MANAGED_BY, LABEL_TEAM, labels
 from aios.ports.workloads import ObservedWorker
 from aios.spec.base import Kind, Ref
 
@@ -19,6 +21,8 @@ OURS = {LABEL_MANAGED_BY: FIELD_MANAGER}
 """The label by which our Deployments, Pods and ConfigMaps are listed and watched."""
 
 _ENDED = frozenset({"Succeeded", "Failed"})
+_NAMED_AS_AGENT = ("Deployment", "NetworkPolicy", "ServiceAccount")
+_TAKEN = 409
 
 ServicesSecret = Callable[[Worker], Awaitable[str]]
 """The Secret made for a worker's team; empty: there is none."""
@@ -38,19 +42,19 @@ class KubernetesWorkloads:
         self._tidied: dict[tuple[str, str], str] = {}
 
     async def apply(self, worker: Worker) -> None:
-        """Apply what differs. Without its Agent nothing is made: it is being deleted."""
+        """Apply what differs. Without its Agent nothing is made: it is being deleted. Raises RefusedError, and writes
+        nothing, when somebody else has an object of a name that is needed."""
         agent = await self._api.get(Kind.AGENT, worker.namespace, worker.agent)
         if agent is None or "deletionTimestamp" in agent["metadata"]:
             return
         owner = Owner(agent["apiVersion"], worker.agent, agent["metadata"]["uid"])
-        deployment = await self._api.get("Deployment", worker.namespace, worker.agent)
+        live = await self._ours(worker)
+        deployment = live["Deployment"]
         if deployment is None:
             self._tidied[worker.namespace, worker.agent] = config_map_name(worker)
         changed = False
         for manifest in render(worker, await self._pod_settings(worker), owner):
-            # Without the last of them there is most likely none: not worth a question each, applying is idempotent.
-            live = await self._api.get(manifest["kind"], *name_of(manifest)) if deployment is not None else None
-            changed |= bool(await self._api.apply_if_different(manifest, live))
+            changed |= bool(await self._api.apply_if_different(manifest, live[manifest["kind"]]))
         if not changed and deployment is not None and is_rolled_out(deployment):
             await self._remove_old_configs(worker)
 
@@ -71,11 +75,31 @@ class KubernetesWorkloads:
     async def delete(self, namespace: str, agent: str) -> None:
         """Delete what `apply` made; Kubernetes ends the pods after their tasks, within the grace period."""
         self._tidied.pop((namespace, agent), None)
-        for kind in ("Deployment", "NetworkPolicy", "ServiceAccount"):
-            await self._api.delete(kind, namespace, agent)
-        for found in await self._api.list("ConfigMap", namespace, OURS):
-            if _is_owned(found, agent):
-                await self._api.delete("ConfigMap", *name_of(found))
+        for kind in _NAMED_AS_AGENT:
+            found = await self._api.get_now(kind, namespace, agent)
+            if found is not None and _is_ours(found):
+                await self._api.delete(kind, namespace, agent)
+        for config in await self._api.list("ConfigMap", namespace, OURS):
+            if _is_owned(config, agent):
+                await self._api.delete("ConfigMap", *name_of(config))
+
+    async def _ours(self, worker: Worker) -> Mapping[str, Manifest | None]:
+        """What there is of a worker, by kind. Raises RefusedError that names what is somebody else's."""
+        names = {"ConfigMap": config_map_name(worker), **dict.fromkeys(_NAMED_AS_AGENT, worker.agent)}
+        live = {kind: await self._look(kind, worker.namespace, name) for kind, name in names.items()}
+        taken = [kind for kind, found in live.items() if found is not None and not _is_ours(found)]
+        if taken:
+            what = " and ".join(f"{kind} {worker.namespace}/{names[kind]}" for kind in sorted(taken))
+            were, them = ("was", "it") if len(taken) == 1 else ("were", "them")
+            raise RefusedError(
+                f"{what} {were} not made by AIOS: rename the team or the member, or remove {them}", _TAKEN
+            )
+        return live
+
+    async def _look(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        found = await self._api.get(kind, namespace, name)
+        # Somebody else's is looked at anew: once it is removed, no event tells us.
+        return found if found is None or _is_ours(found) else await self._api.get_now(kind, namespace, name)
 
     async def _pod_settings(self, worker: Worker) -> PodSettings:
         secret = await self._services(worker)
@@ -105,6 +129,15 @@ async def has_workers(api: Api, team: Ref, before: datetime | None) -> bool:
         if pod.get("status", {}).get("phase") not in _ENDED
     ]
     return any(before is None or moment < before for moment in made)
+
+
+def _is_ours(found: Manifest) -> bool:
+    """By its label; when somebody took that away, by its owner."""
+    head = found["metadata"]
+    owners = head.get("ownerReferences", ())
+    return head.get("labels", {}).get(LABEL_MANAGED_BY) == FIELD_MANAGER or any(
+        owner["kind"] == "Agent" and owner["apiVersion"].startswith(f"{GROUP}/") for owner in owners
+    )
 
 
 def _is_owned(manifest: Manifest, agent: str) -> bool:
