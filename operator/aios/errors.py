@@ -129,7 +129,7 @@ class ConflictError(AiosError):
 
 
 class DivergedError(AiosError):
-    """A resumed attempt asked another question than the one that is recorded: never a silent new call."""
+    """A resumed attempt asked another question than the one whose answer is recorded: it ends, and another begins."""
 
 
 class PrivacyError(AiosError):

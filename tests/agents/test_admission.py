@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from aios.naming import worker_session
+from aios.naming import attempt_stream, worker_session
+from aios.ports.journal import Record
 from aios.spec.model import ModelLimits
 from aios.spec.team import Limits
-from aios.tasks.result import Outcome
-from tests.agents.stage import CLOUD, LOCAL, FakeModel, Stage, reply, staged
+from aios.tasks.attempt_events import Ended
+from aios.tasks.result import Outcome, TaskResult
+from tests.agents.stage import CLOUD, LOCAL, RUN, TASK, FakeModel, Stage, reply, staged
 from tests.contract.waiting import eventually
 from tests.models.crowd import Outage, OutageSessions
 
@@ -23,6 +26,11 @@ SLOT = "model/default/local/slot/0"
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with staged(tmp_path) as stage:
         yield stage
+
+
+async def for_ever(_: object) -> None:
+    """A provider that does not answer."""
+    await asyncio.Event().wait()
 
 
 async def waits(stage: Stage) -> str:
@@ -69,17 +77,54 @@ async def test_with_the_store_away_a_paid_call_waits_and_the_task_goes_on_when_i
     assert len(model.asked) == 1
 
 
-async def test_the_tasks_timeout_bounds_the_waiting(stage: Stage) -> None:
+async def test_waiting_for_the_store_takes_none_of_the_tasks_time(stage: Stage) -> None:
     outage = Outage()
     ports = replace(stage.ports, sessions=OutageSessions(stage.ports.sessions, outage))
-    stage.limits = Limits(task_timeout="1s")
+    stage.limits = Limits(task_timeout="1500ms")
     model = FakeModel([reply("Done.")])
     await stage.dispatch(model="strong")
     outage.away = True
     async with stage.running(stage.worker(model, ports=ports)):
+        await stage.recorded("Inputs")
+        await asyncio.sleep(2.5)  # longer than the task may take
+        outage.away = False
+        assert (await stage.ended()).outcome is Outcome.SUCCEEDED
+    assert len(model.asked) == 1
+
+
+async def test_waiting_for_a_turn_takes_none_of_the_tasks_time_but_the_work_after_it_does(stage: Stage) -> None:
+    stage.models = {"local": LOCAL.model_copy(update={"limits": ModelLimits(concurrency=1)}), "strong": CLOUD}
+    stage.limits = Limits(task_timeout="1500ms")
+    assert await stage.ports.leases.acquire(SLOT, "another replica", ttl=60)
+    model = FakeModel([reply("Done.")], during=for_ever)
+    await stage.dispatch()
+    async with stage.running(stage.worker(model)):
+        await stage.recorded("Inputs")
+        await asyncio.sleep(2.5)
+        assert "1 calls are under way" in await waits(stage), "the wait is shown as long as it lasts"
+        await stage.ports.leases.release(SLOT, "another replica")
+        await stage.recorded("CallStarted")
         ended = await stage.ended()
     assert ended.outcome is Outcome.TIMED_OUT
-    assert ended.spend.cost == 0
+    assert re.fullmatch(
+        r"not finished within 1500ms \(taskTimeout\), not counting \d+ s in which its calls waited", ended.message
+    )
+    assert (len(model.asked), ended.spend.in_doubt) == (1, 1)
+
+
+async def test_a_cancel_ends_an_attempt_that_waits(stage: Stage) -> None:
+    stage.models = {"local": LOCAL.model_copy(update={"limits": ModelLimits(concurrency=1)}), "strong": CLOUD}
+    assert await stage.ports.leases.acquire(SLOT, "another replica", ttl=60)
+    model = FakeModel([reply("Done.")])
+    await stage.dispatch()
+    async with stage.running(stage.worker(model)):
+        await stage.recorded("Inputs")
+        stream = attempt_stream(RUN, TASK.name, 1)
+        ended = Ended(result=TaskResult(outcome=Outcome.CANCELLED, message="the run took longer than its timeout"))
+        record = Record(data=ended.model_dump(mode="json", by_alias=True))
+        await stage.ports.journal.append(stream, await stage.ports.journal.head(stream), [record])
+        await stage.idle()
+    assert (await stage.kinds())[-1] == "Ended"
     assert model.asked == []
 
 

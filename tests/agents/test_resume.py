@@ -13,7 +13,7 @@ from aios.agents.mailbox import Mailboxes
 from aios.naming import attempt_lease, attempt_stream
 from aios.ports.chat_model import ChatRequest
 from aios.spec.team import Limits
-from aios.spec.vocabulary import OnInDoubt
+from aios.spec.vocabulary import OnInDoubt, Tool
 from aios.tasks.attempt_events import CallFinished, CallStarted, ToolDone
 from aios.tasks.result import Outcome
 from tests.agents.mortal import KilledError, Life, mortal
@@ -168,16 +168,36 @@ async def test_a_checkpoint_that_the_stream_does_not_know_is_ignored(stage: Stag
     await check_record(stage, [*first.keys, *second.keys], kills=1)
 
 
-async def test_a_resumed_attempt_that_would_ask_something_else_is_diverged(stage: Stage) -> None:
+async def test_a_call_that_was_cut_off_is_asked_as_the_changed_configuration_says(stage: Stage) -> None:
     await stage.dispatch(CHECKED)
     await live(stage, FakeModel(SCRIPT), Life(until=3, after=True), forgetful=True)
     assert (await stage.kinds())[-1] == "CallStarted"
-    stage.member = stage.member.model_copy(update={"tools": ()})
+    stage.models["local"] = stage.models["local"].model_copy(update={"max_output_tokens": 16_000})
+    stage.member = stage.member.model_copy(update={"tools": (*stage.member.tools, Tool.MEMORY)})
     await stage.ring(CHECKED)
     model = FakeModel(SCRIPT)
     result = await stage.play(model, "w2", task=CHECKED)
-    assert (result.outcome, model.asked) == (Outcome.DIVERGED, [])
-    assert "aios retry" in result.message
+    assert (result.outcome, result.spend.in_doubt, model.asked[0].max_output_tokens) == (Outcome.SUCCEEDED, 1, 16_000)
+    assert model.keys[0] == f"{RUN}/implement/1/0/2"
+
+
+async def test_an_attempt_whose_answers_fit_no_longer_ends_and_another_does_the_task_anew(stage: Stage) -> None:
+    await stage.dispatch(CHECKED)
+    first = FakeModel(SCRIPT)
+    await live(stage, first, Life(until=4, after=True), forgetful=True)
+    assert (await stage.kinds())[-1] == "CallFinished"
+    stage.models["local"] = stage.models["local"].model_copy(update={"max_output_tokens": 16_000})
+    await stage.ring(CHECKED)
+    second = FakeModel(SCRIPT)
+    ended = await stage.play(second, "w2", task=CHECKED)
+    assert (ended.outcome, ended.outcome.retryable, second.asked) == (Outcome.DIVERGED, True, [])
+    assert (ended.spend.calls, ended.spend.input_tokens) == (1, 100), "what it used stays counted"
+    assert ended.message.startswith("the member's configuration or AIOS changed since step 0")
+    await stage.dispatch(CHECKED, attempt=2, feedback=ended.message)
+    third = FakeModel(SCRIPT)
+    assert (await stage.play(third, "w3", task=CHECKED, attempt=2)).outcome is Outcome.SUCCEEDED
+    assert not set(third.keys) & set(first.keys)
+    assert await stage.files() == FILES
 
 
 async def test_a_call_in_doubt_is_parked_when_the_team_says_so(stage: Stage) -> None:

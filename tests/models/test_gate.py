@@ -20,9 +20,12 @@ from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
 from aios.spec.model import ModelSpec, Prices
 from aios.spec.vocabulary import Locality, OnInDoubt, Privacy, Provider
 from aios.tasks.attempt_events import CallStarted, Claimed, Reply, ToolCall, Usage
+from aios.tasks.spending import spent
 
 STREAM = "attempts/default/p/abc/t/1"
 ASK = ChatRequest((ChatMessage(Role.SYSTEM, "You."), ChatMessage(Role.USER, "Do it.")))
+SHORTER = replace(ASK, max_output_tokens=1)
+"""The same, asked by a worker whose configuration has changed."""
 ANSWER = Reply(text="Done.", usage=Usage(input_tokens=1_000, output_tokens=100))
 CLOUD = ModelSpec(
     provider=Provider.SCRIPTED,
@@ -125,11 +128,72 @@ async def test_another_question_than_the_recorded_one_is_diverged(journal: Sqlit
     await (await gate(journal, Scribe([ANSWER])))[0].call(0, ASK, Privacy.INTERNAL)
     provider = Scribe([ANSWER])
     door, _ = await gate(journal, provider)
-    with pytest.raises(DivergedError, match="step 0"):
+    with pytest.raises(DivergedError, match="configuration or AIOS changed since step 0"):
         await door.call(0, replace(ASK, messages=(*ASK.messages, ChatMessage(Role.USER, "?"))), Privacy.INTERNAL)
     with pytest.raises(DivergedError):
-        await door.call(0, replace(ASK, max_output_tokens=1), Privacy.INTERNAL)
+        await door.call(0, SHORTER, Privacy.INTERNAL)
     assert provider.asked == []
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [ModelCallError("bad request", transient=False), UnusableAnswerError("declined", usage=ANSWER.usage)],
+    ids=["refused", "unusable"],
+)
+async def test_another_question_than_the_one_that_was_refused_is_diverged(
+    journal: SqliteJournal, refusal: ModelCallError
+) -> None:
+    with pytest.raises(ModelCallError):
+        await (await gate(journal, Scribe([refusal])))[0].call(0, ASK, Privacy.INTERNAL)
+    provider = Scribe([])
+    with pytest.raises(DivergedError):
+        await (await gate(journal, provider))[0].call(0, SHORTER, Privacy.INTERNAL)
+    assert provider.asked == []
+
+
+async def test_a_call_in_doubt_protects_nothing_and_may_be_followed_by_another_question(journal: SqliteJournal) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await (await gate(journal, Scribe([ZeroDivisionError("killed here")])))[0].call(0, ASK, Privacy.INTERNAL)
+    provider = Scribe([ANSWER])
+    door, log = await gate(journal, provider)
+    assert await door.call(0, SHORTER, Privacy.INTERNAL) == ANSWER
+    assert provider.asked == ["default/p/abc/t/1/0/2"]
+    (lost,) = log.in_doubt()
+    spend = spent(log.events)
+    assert (spend.calls, spend.in_doubt, spend.cost) == (1, 1, lost.worst_case + Decimal("0.0045"))
+    # That answer is as safe as any: it is given again, and neither question is asked again.
+    later = Scribe([])
+    assert await (await gate(journal, later))[0].call(0, SHORTER, Privacy.INTERNAL) == ANSWER
+    with pytest.raises(DivergedError):
+        await (await gate(journal, later))[0].call(0, ASK, Privacy.INTERNAL)
+    assert later.asked == []
+
+
+async def test_a_call_that_failed_for_a_while_may_be_followed_by_another_question(journal: SqliteJournal) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await (await gate(journal, Scribe([BUSY, ZeroDivisionError()])))[0].call(0, ASK, Privacy.INTERNAL)
+    provider = Scribe([ANSWER])
+    door, log = await gate(journal, provider)
+    assert await door.call(0, SHORTER, Privacy.INTERNAL) == ANSWER
+    assert provider.asked == ["default/p/abc/t/1/0/3"]
+    assert [call.number for call in log.in_doubt()] == [2]
+
+
+@pytest.mark.parametrize(
+    "lost", [ZeroDivisionError("killed here"), ModelCallError("cut off", transient=True, maybe_charged=True)]
+)
+async def test_what_the_team_wants_parked_is_parked_though_an_earlier_answer_fits_no_longer(
+    journal: SqliteJournal, lost: Exception
+) -> None:
+    parks = replace(CALLER, on_in_doubt=OnInDoubt.PARK)
+    first, _ = await gate(journal, Scribe([ANSWER, lost]), parks)
+    await first.call(0, ASK, Privacy.INTERNAL)
+    with pytest.raises((ZeroDivisionError, InDoubtError)):
+        await first.call(1, ASK, Privacy.INTERNAL)
+    with pytest.raises(InDoubtError, match="abc/t/1/1: "):
+        await (await gate(journal, Scribe([]), parks))[0].call(0, SHORTER, Privacy.INTERNAL)
+    with pytest.raises(DivergedError):
+        await (await gate(journal, Scribe([])))[0].call(0, SHORTER, Privacy.INTERNAL)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ async def test_a_free_answer_is_replayed_from_the_record_when_the_cache_is_gone(
     await (await opened(journal, Scribe([]), cache(sessions), run="b"))[0].call(0, ASK, INTERNAL)
     again, _ = await opened(journal, Scribe([]), None, run="b")
     assert (await again.call(0, ASK, INTERNAL)).text == ANSWER.text
-    with pytest.raises(DivergedError, match="aios retry"):
+    with pytest.raises(DivergedError, match="only a new attempt"):
         await again.call(0, ChatRequest((ChatMessage(Role.USER, "Something else."),)), INTERNAL)
 
 

@@ -121,7 +121,7 @@ def _fails_if(wanted: bool) -> TaskResult:
     return TaskResult(outcome=outcome, message="no good" if wanted else "")
 
 
-@pytest.mark.parametrize("outcome", [Outcome.POISONED, Outcome.DIVERGED, Outcome.IN_DOUBT, Outcome.CANCELLED])
+@pytest.mark.parametrize("outcome", [Outcome.POISONED, Outcome.IN_DOUBT, Outcome.CANCELLED])
 def test_what_no_retry_can_mend_fails_at_once_and_nobody_waits(outcome: Outcome) -> None:
     state = simulate(*CHAIN, answer=answers(outcome)).play()
     assert phases(state) == {"a": "Failed", "b": "Skipped", "c": "Skipped"}

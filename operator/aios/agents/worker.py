@@ -18,6 +18,7 @@ from aios.agents.attempt import Attempt, Means
 from aios.agents.heartbeat import Heartbeat
 from aios.agents.ports import AgentPorts
 from aios.agents.results import result
+from aios.agents.task_time import TaskTime
 from aios.agents.timings import Timings
 from aios.agents.vigil import leased, watched, yielding
 from aios.desired.nouns import WorkerConfig, WorkerModel
@@ -239,20 +240,18 @@ class AgentWorker:
         self, assignment: Assignment, model: WorkerModel, log: AttemptLog, epoch: int, folder: Path
     ) -> None:
         """Work until Ended is recorded."""
-        limit = asyncio.timeout(seconds(self._config.limits.task_timeout))
-        attempt = Attempt(self._means(assignment, model, log, folder, limit), log)
+        time = TaskTime(seconds(self._config.limits.task_timeout))
+        attempt = Attempt(self._means(assignment, model, log, folder, time), log)
         try:
-            async with limit:
+            async with time.running():
                 outages = 0
                 while not await self._phases_served(attempt, outages):
                     outages += 1
                     await log.reclaim(epoch, self._id)
         except TimeoutError:
-            if not limit.expired():
+            if not time.is_up:
                 raise
-            await attempt.end(
-                Outcome.TIMED_OUT, f"not finished within {self._config.limits.task_timeout} (taskTimeout)"
-            )
+            await attempt.end(Outcome.TIMED_OUT, time.told(self._config.limits.task_timeout))
         except tuple(kind for kind, _ in _OUTCOMES) as error:
             outcome = next(outcome for kind, outcome in _OUTCOMES if isinstance(error, kind))
             await attempt.end(outcome, str(error))
@@ -282,7 +281,7 @@ class AgentWorker:
         await run(attempt, self._ports.sessions, clock=self._clock, every=self._timings.checkpoint)
 
     def _means(
-        self, assignment: Assignment, model: WorkerModel, log: AttemptLog, folder: Path, limit: asyncio.Timeout
+        self, assignment: Assignment, model: WorkerModel, log: AttemptLog, folder: Path, time: TaskTime
     ) -> Means:
         caller = Caller(
             key=assignment.bell.key,
@@ -306,12 +305,12 @@ class AgentWorker:
                 self._chat(model),
                 caller,
                 self._clock,
-                self._admission(model),
+                self._admission(model, time),
                 replies=self._replies(assignment.bell.attempt),
             ),
             clock=self._clock,
             folder=folder / "files",
-            committing=lambda: _lift(limit),
+            committing=time.lift,
         )
 
     def _replies(self, attempt: int) -> ReplyCache | None:
@@ -322,7 +321,7 @@ class AgentWorker:
             return None
         return ReplyCache(self._ports.sessions, config.namespace, config.team, ttl=kept)
 
-    def _admission(self, model: WorkerModel) -> Admission:
+    def _admission(self, model: WorkerModel, time: TaskTime) -> Admission:
         return SharedAdmission(
             self._ports.sessions,
             self._ports.leases,
@@ -331,6 +330,7 @@ class AgentWorker:
             model=model.name,
             spec=model.spec,
             say=self._heartbeat.wait,
+            waiting=time.standing_still,
         )
 
     @contextlib.asynccontextmanager
@@ -370,13 +370,6 @@ class AgentWorker:
                 await self._clock.sleep(self._timings.outage)
             else:
                 return
-
-
-def _lift(limit: asyncio.Timeout) -> None:
-    """From here on the timeout must not strike. Raises TimeoutError if it just has."""
-    if limit.expired():
-        raise TimeoutError
-    limit.reschedule(None)
 
 
 def _sweep(scratch: Path, name: str) -> None:

@@ -6,7 +6,8 @@ guess: while they do not answer, a model that costs money or has limits gets no 
 are recorded. A free model without limits needs nobody's permission and asks nobody.
 
 Whoever is not admitted holds nothing while it waits, so that no two can wait for each other. After some patience it
-takes the turn: nobody is admitted before it any more.
+takes the turn: nobody is admitted before it any more. How long it waits is told by `waiting`, so that it need not
+count as time of the task.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import logging
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -112,6 +113,10 @@ def _unheard(reason: str) -> None:
     """Nobody shows why a call waits."""
 
 
+Waiting = Callable[[], AbstractContextManager[None]]
+"""Lasts while a call waits to be admitted."""
+
+
 class SharedAdmission:
     """Admission to one model, with every replica that uses it."""
 
@@ -125,14 +130,16 @@ class SharedAdmission:
         model: str,
         spec: ModelSpec,
         say: Callable[[str], None] = _unheard,
+        waiting: Waiting = contextlib.nullcontext,
         pace: Pace | None = None,
     ) -> None:
-        """`say` is called with the reason a call waits for, and with "" when it waits no more."""
+        """`say` is called with the reason a call waits for, and with "" when it waits no more; `waiting` is entered
+        before the first look at the limits and left when the call may start, or is given up."""
         pace = pace or Pace()
         prefix = model_state(namespace, model)
         limits = spec.limits
         self._model, self._limits = model, limits
-        self._clock, self._pace, self._say = clock, pace, say
+        self._clock, self._pace, self._say, self._waiting = clock, pace, say, waiting
         self._breaker = Breaker(sessions, prefix, model, clock=clock, pace=pace)
         self._slots = Slots(leases, prefix, clock=clock, pace=pace)
         self._requests, self._tokens = (
@@ -150,7 +157,8 @@ class SharedAdmission:
             yield permit
             return
         expected = _expected_tokens(request) if self._tokens else 0
-        grant = await self._wait(expected)
+        with self._waiting():
+            grant = await self._wait(expected)
         async with self._slots.held(grant.leases, grant.holder):
             try:
                 yield permit

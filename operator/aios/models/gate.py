@@ -4,7 +4,8 @@ In order: the label is within the model's and the member's clearance; a recorded
 call in doubt is counted and retried or parked; an answer that the team's cache holds is recorded as a free call;
 admission, which waits for limits shared with others; CallStarted with the worst case is durable; the provider;
 CallFinished.
-Refuses to send anything that differs from what the record says was asked.
+Refuses to ask again, or otherwise, what the record holds an answer or a refusal to. A call that was started and came
+to neither has nothing to be kept: it stays in doubt, and what is asked next may differ from it.
 """
 
 from dataclasses import dataclass, replace
@@ -75,7 +76,7 @@ class Gate:
     async def call(self, step: int, request: ChatRequest, label: Privacy) -> Reply:
         """The answer to `request`, whose strictest piece of data carries `label`.
 
-        Raises PrivacyError before anything leaves; DivergedError when the record holds another question;
+        Raises PrivacyError before anything leaves; DivergedError when the record holds the answer to another question;
         InDoubtError when an earlier call may have been charged and the team's limits say Park; ModelCallError when
         the provider refuses, or failed transiently too often; FencedError when the attempt is somebody else's.
         """
@@ -106,26 +107,27 @@ class Gate:
             )
 
     def _recorded(self, step: int, asked: str) -> Reply | None:
-        """The answer on record. Raises what the record says was raised."""
-        for started in self._log.calls(step):
-            if started.digest != asked:
-                raise self._diverged(step, started.digest, asked)
+        """The answer on record, None while there is none. Raises what the record says was raised."""
+        questions = {started.number: started.digest for started in self._log.calls(step)}
         for finished in self._log.finished(step):
-            if finished.cached not in {"", asked}:
-                raise self._diverged(step, finished.cached, asked)
+            if finished.transient:
+                continue
+            answered = finished.cached or questions.get(finished.number, asked)
+            if answered != asked:
+                self._check_doubt(step)  # the next attempt would ask anew what the team wants parked
+                raise self._diverged(step, answered, asked)
             if finished.reply is not None:
                 return finished.reply
             if finished.unusable is not None:
                 raise UnusableAnswerError(finished.error, usage=finished.unusable)
-            if not finished.transient:
-                raise ModelCallError(finished.error, transient=False)
+            raise ModelCallError(finished.error, transient=False)
         return None
 
     def _diverged(self, step: int, recorded: str, asked: str) -> DivergedError:
         return DivergedError(
-            f"{self._log.stream}: step {step} is recorded with request {recorded[:12]}, now it would be {asked[:12]}; "
-            "the team's tools or models, or AIOS itself, changed while the attempt was stopped. `aios retry` starts "
-            "the task anew."
+            f"the member's configuration or AIOS changed since step {step} was answered, and no answer is asked for "
+            "twice in an attempt: only a new attempt can go on\n"
+            f"{self._log.stream}: request {recorded[:12]} then, {asked[:12]} now"
         )
 
     async def _given_before(self, step: int, replies: ReplyCache, same: Question, asked: str) -> Reply | None:
@@ -147,14 +149,18 @@ class Gate:
             return _distinct(found, step)
         return _named(found, step)
 
-    def _check_doubt(self, step: int) -> None:
-        unanswered = [call.worst_case for call in self._log.in_doubt() if call.step == step]
-        cut_off = [call.cost for call in self._log.finished(step) if call.in_doubt]
-        doubtful = [*unanswered, *cut_off]
+    def _check_doubt(self, since: int) -> None:
+        """Raises InDoubtError when a call of step `since`, or of a later one, is to be parked."""
+        unanswered = [(call.step, call.worst_case) for call in self._log.in_doubt()]
+        cut_off = [
+            (call.step, call.cost) for call in self._log.events if isinstance(call, CallFinished) and call.in_doubt
+        ]
+        doubtful = [(step, cost) for step, cost in (*unanswered, *cut_off) if step >= since]
         if doubtful and self._caller.on_in_doubt is OnInDoubt.PARK:
+            step, charged = doubtful[-1]
             raise InDoubtError(
                 f"{self._caller.key}/{step}: a call to {self._caller.model} was started and its answer never recorded; "
-                f"it may have been charged up to ${doubtful[-1]}. limits.onInDoubt is Park: "
+                f"it may have been charged up to ${charged}. limits.onInDoubt is Park: "
                 "`aios retry` starts the task anew."
             )
 

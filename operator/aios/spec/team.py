@@ -55,7 +55,10 @@ class Member(Part):
 class Limits(Part):
     """Bounds on every task of the team."""
 
-    task_timeout: Duration = Field(default="10m", description="How long one attempt at a task may take.")
+    task_timeout: Duration = Field(
+        default="10m",
+        description="How long one attempt at a task may take, apart from waiting for a model's limits or circuit.",
+    )
     max_attempts: Annotated[int, Field(ge=1, le=20)] = Field(default=3, description="Attempts at one task.")
     max_steps: Annotated[int, Field(ge=1, le=500)] = Field(default=20, description="Model calls in one attempt.")
     on_in_doubt: OnInDoubt = Field(

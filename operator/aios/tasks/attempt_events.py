@@ -89,7 +89,7 @@ class CallStarted(Part):
     number: int
     """Which try of this step, from 1: every try that may be charged has its own record."""
     digest: str
-    """Of the request; a resume that asks something else is Diverged."""
+    """Of the request; a resume that asks something else is Diverged if there is an answer to this."""
     worst_case: Decimal
     """USD this call can cost at most."""
 

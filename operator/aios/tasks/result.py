@@ -29,13 +29,14 @@ class Outcome(StrEnum):
     WITHDRAWN = "Withdrawn"
     """Nobody is left who could do it: the engine took it back to give it to somebody else. Counts as no attempt."""
     DIVERGED = "Diverged"
+    """What it would ask now is not what its record answers: the member's configuration or AIOS changed meanwhile."""
     POISONED = "Poisoned"
     IN_DOUBT = "InDoubt"
 
     @property
     def retryable(self) -> bool:
         """Whether another attempt may end better."""
-        return self not in {Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.DIVERGED, Outcome.POISONED, Outcome.IN_DOUBT}
+        return self not in {Outcome.SUCCEEDED, Outcome.CANCELLED, Outcome.POISONED, Outcome.IN_DOUBT}
 
     @property
     def escalates(self) -> bool:

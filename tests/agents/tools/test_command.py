@@ -4,6 +4,7 @@ import asyncio
 import errno
 import itertools
 import os
+import resource
 import subprocess
 import sys
 import textwrap
@@ -155,6 +156,38 @@ async def test_output_is_bounded_and_keeps_both_ends(folder: Path) -> None:
 async def test_memory_is_limited(folder: Path) -> None:
     code, said = await python("bytearray(1 << 30)", folder, memory=256 * MEGABYTE)
     assert (code, "MemoryError" in said) == (1, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="private memory is limited on Linux")
+@pytest.mark.parametrize("where", ["the command", "its child"])
+async def test_a_command_gets_no_more_than_its_container_has_left(
+    where: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aios.agents.tools.command.share", lambda: 256 * MEGABYTE)
+    hungry = "bytearray(512 << 20)"
+    child = f"import subprocess, sys; exit(subprocess.run([sys.executable, '-c', {hungry!r}]).returncode)"
+    code, said = await python(hungry if where == "the command" else child, folder)
+    assert (code, "MemoryError" in said) == (1, True)
+    assert await python("print(len(bytearray(64 << 20)))", folder) == (0, "67108864\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="private memory is limited on Linux")
+async def test_a_container_with_room_loosens_no_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aios.agents.tools.command.share", lambda: 8 << 40)
+    told = "import resource as r; print(*(r.getrlimit(k)[0] >> 20 for k in (r.RLIMIT_AS, r.RLIMIT_DATA)))"
+    assert await python(told, folder, memory=512 * MEGABYTE) == (0, "512 512\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="private memory is limited on Linux")
+async def test_a_limit_that_was_lower_before_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aios.agents.tools.command.share", lambda: None)
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, before[1]))
+    try:
+        told = "import resource as r; print(r.getrlimit(r.RLIMIT_DATA)[0] >> 20)"
+        assert await python(told, folder, memory=8192 * MEGABYTE) == (0, "4096\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 async def test_file_size_is_limited(folder: Path) -> None:

@@ -11,8 +11,10 @@ from aios.agents.mailbox import Letter, Mailboxes
 from aios.agents.toolbox import Toolbox, toolbox
 from aios.agents.tools.contract import Effect, Moment, middle_cut
 from aios.agents.working_copy import WorkingCopy
+from aios.embedded.knowledge import QdrantKnowledge
 from aios.spec.team import Run
 from aios.spec.vocabulary import Privacy, Tool
+from aios.tasks.result import Outcome
 from aios.telemetry import configure_logs
 from aios.wiring.unconfigured import NoKnowledge
 from aios.workspace.manifest import EMPTY
@@ -188,6 +190,30 @@ async def test_a_memory_that_is_not_configured_is_logged_once_for_all_tasks(stag
         await stage.play(FakeModel([reply("Done.")]), task=task)
     configure_logs(file=None, stderr=False)
     assert file.read_text().count("nothing recalled") == 1
+
+
+async def test_a_damaged_memory_is_told_to_the_model_and_fails_no_work(stage: Stage) -> None:
+    stage.member = stage.member.model_copy(update={"tools": (Tool.MEMORY,)})
+    store = stage.place / "knowledge" / "store"
+    store.mkdir(parents=True)
+    (store / "meta.json").write_text("")
+    knowledge = QdrantKnowledge(store.parent)
+    stage.ports = replace(stage.ports, knowledge=knowledge)
+    file = stage.place / "worker.jsonl"
+    configure_logs(file=file, stderr=False)
+    for name in ("first", "second"):
+        task = TASK.model_copy(update={"name": name})
+        await stage.dispatch(task)
+        used = [call("remember", text="The port is 8080."), call("search_memory", query="port")]
+        model = FakeModel([reply("", *used), reply("Done.")])
+        result = await stage.play(model, task=task)
+        told = [message.text for message in model.asked[1].messages[-2:]]
+        assert all(f"{store}, is damaged" in text for text in told)
+        assert result.outcome is Outcome.SUCCEEDED
+    configure_logs(file=None, stderr=False)
+    await knowledge.close()
+    logged = file.read_text()
+    assert (logged.count("nothing recalled"), logged.count("works on without the team's memory")) == (1, 1)
 
 
 async def test_a_member_without_memory_is_told_nothing(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from aios.workspace.store import Workspace
 from tests.faults.battery.workload import POISON
 
 PARKED = frozenset({Outcome.POISONED, Outcome.IN_DOUBT, Outcome.DIVERGED})
+"""Ends without another attempt. Diverged is followed by one, but here nobody changes what could have caused it."""
 PROGRESS = CallFinished | ToolDone | Checked
 MOST_TRIES = 5
 LONGEST_LOG = 1_000

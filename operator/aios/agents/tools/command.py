@@ -3,6 +3,9 @@
 What is confined: time, memory, file size, processes, output, and that nothing survives. What is not, without a
 container around the worker: which files of this user's machine the program reads, the network, and a program that hides
 on purpose (it kills its warden, leaves its session and changes its environment).
+Within a container no process of a command gets more memory than the container has beside the worker, so that it fails
+alone. That bounds neither several processes together, nor commands of several workers, nor what they share or keep in
+files that live in memory: those can still end the container.
 """
 
 import asyncio
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from aios.agents.tools.container_memory import share
 from aios.agents.tools.contract import middle_cut
 from aios.agents.tools.leftovers import Remains, sweep
 from aios.errors import AiosError, EnvironmentProblemError, ServiceUnavailableError
@@ -40,8 +44,8 @@ twice."""
 class Limits:
     """What one command may use: seconds by the clock, bytes of address space, bytes a file, processes.
 
-    Address space is more than what is used of it, by far for node, Java or Go: it bounds what runs wild, and is no
-    share of a container's memory. The kernel does not count the processes of root.
+    Address space is more than what is used of it, by far for node, Java or Go: it bounds what runs wild. Of what a
+    process may write, it gets no more than a container has left. The kernel does not count the processes of root.
     """
 
     seconds: float = 120.0
@@ -107,10 +111,12 @@ def environment(home: str) -> Mapping[str, str]:
 
 
 async def _supervised(command: Sequence[str], folder: Path, env: Mapping[str, str], limits: Limits) -> Ran:
+    left = share()
     budget = {
         "parent": os.getpid(),
         "cpu": math.ceil(limits.seconds),
         "memory": limits.memory,
+        "data": limits.memory if left is None else min(limits.memory, left),
         "file": limits.file,
         "processes": limits.processes,
     }

@@ -1,7 +1,8 @@
 """Stands between a worker and a command: sets its limits, waits for it, and leaves nothing of it behind.
 
 Run as a script (`python -I -S warden.py LIMITS PROGRAM ARGUMENT...`), never imported by AIOS, so that the worker with
-its threads never runs Python between fork and exec. LIMITS is JSON: {"parent", "cpu", "memory", "file", "processes"}.
+its threads never runs Python between fork and exec. LIMITS is JSON: {"parent", "cpu", "memory", "data", "file",
+"processes"}; "memory" is address space, "data" private memory that can be written, both in bytes and for each process.
 Ends with the command's exit code, or 128 + the signal that ended it. On Linux everything the command started dies
 with it, even what put itself into a session of its own, and all of it dies with the worker; elsewhere only what stayed
 in the command's process group. A command can stop or kill its warden: then the worker ends what is left, from outside.
@@ -57,6 +58,7 @@ def _become(command: list[str], limits: dict[str, int]) -> None:
         _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
         if LINUX:
             _limit(resource.RLIMIT_AS, limits["memory"])
+            _limit(resource.RLIMIT_DATA, limits["data"])  # before Linux 4.7 this bounded hardly anything
             _limit(resource.RLIMIT_NPROC, _threads_of(os.getuid()) + limits["processes"])
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.execv(command[0], command)
@@ -73,8 +75,8 @@ def _group(pid: int) -> None:
 
 def _limit(kind: int, value: int) -> None:
     """Lower a limit; one that is lower already stays."""
-    _, hard = resource.getrlimit(kind)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    present = [limit for limit in resource.getrlimit(kind) if limit != resource.RLIM_INFINITY]
+    value = min([value, *present])
     resource.setrlimit(kind, (value, value))
 
 
