@@ -63,6 +63,29 @@ metadata: {name: word-count}
 spec: {team: software, goal: A word counter.}
 """
 
+WEB_TEAM = """
+apiVersion: aios.dev/v1alpha1
+kind: AgentTeam
+metadata: {name: web}
+spec:
+  strategy: Sequential
+  members:
+  - {name: api, tier: Execution, models: [local], prompt: You write.}
+"""
+
+NAMESAKES = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: web-api, labels: {app.kubernetes.io/managed-by: Helm}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web-api}
+spec: {podSelector: {matchLabels: {app: web-api}}}
+"""
+
+THEIRS = ("serviceaccount/web-api", "networkpolicy/web-api")
+
 
 class Cluster:
     """kubectl in one namespace."""
@@ -329,6 +352,39 @@ def test_two_operators_take_turns(settled: Cluster, operator: OperatorProcess, t
         second.wait_until_ready()
     finally:
         second.stop()
+
+
+def test_an_operator_whose_lease_is_anothers_ends_at_once(settled: Cluster, operator: OperatorProcess) -> None:
+    def give_lease_to(holder: str) -> None:
+        patch = json.dumps({"spec": {"holderIdentity": holder}})
+        settled.plane.kubectl("patch", "lease/aios-operator", "-n", "aios-system", "--type=merge", "-p", patch)
+
+    give_lease_to("somebody else")
+    told = "another operator holds Lease aios-system/aios-operator; this operator ends at once"
+    eventually(lambda: told in operator.log.read_text(), what="the operator says why it ends", within_seconds=15)
+    eventually(lambda: operator.status("/healthz") == 0, what="nobody answers", within_seconds=2)
+    assert operator.stop() == 3
+    give_lease_to("")
+
+
+def test_what_somebody_else_named_like_an_agent_is_left_alone(cluster: Cluster, operator: OperatorProcess) -> None:
+    cluster.apply(NAMESAKES, MODELS, WEB_TEAM)
+    before = cluster.get(*THEIRS)
+    operator.wait_until_ready()
+    both = (
+        "NetworkPolicy {0}/web-api and ServiceAccount {0}/web-api were not made by AIOS: rename the team or the member,"
+    )
+    told = both.format(cluster.namespace) + " or remove them"
+    cluster.wait_for("agents.aios.dev/web-api", "Ready", status="False", reason="WorkersNotReady", message=told)
+    assert cluster.names("deployments") == []
+    cluster.run("delete", "agentteam/web")
+    eventually(lambda: cluster.names("agents.aios.dev") == [], what="the Agent is gone")
+    wait_for_quiet(cluster)
+    assert cluster.get(*THEIRS) == before
+    cluster.apply(WEB_TEAM)
+    cluster.wait_for("agents.aios.dev/web-api", "Ready", message=told)
+    cluster.run("delete", *THEIRS)
+    eventually(lambda: cluster.names("deployments") == ["web-api"], what="its Deployment", within_seconds=60)
 
 
 def assert_only_eventually(cluster: Cluster, kind: str, names: list[str]) -> None:

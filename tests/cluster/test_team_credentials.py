@@ -15,7 +15,10 @@ from minio.minioadmin import MinioAdmin
 from aios.adapters.kubernetes.team_secrets import KEY_SECRET
 from aios.adapters.rabbitmq.connection import RabbitServer
 from aios.adapters.s3.address import S3Address
+from aios.adapters.s3.users import S3Users
 from aios.errors import ServiceUnavailableError
+from aios.ports.access import Grantee
+from aios.wiring.team_rights import file_rights
 from tests.cluster.conftest import OPERATOR_NAMESPACE, OPERATOR_USER
 from tests.cluster.operator_process import OperatorProcess
 from tests.cluster.pods import deployment, environment, read_secret, secret
@@ -97,10 +100,37 @@ async def test_an_operator_that_starts_again_arrives_at_the_same_passwords(
     assert await enters(before["AIOS_BROKER_URL"])
 
 
-async def test_who_deletes_the_key_has_every_password_made_anew(
-    team: Mapping[str, str], installed: ControlPlane, namespace: str, operator: OperatorProcess
+async def sweep(operator: OperatorProcess, url: str, namespace: str, known: str) -> None:
+    """Start the operator anew, and wait until it has looked at all users of the broker, as it does before it looks at
+    the store's. `known` is a user of its own, by whose name it takes another for its own, too."""
+    gone = Grantee(namespace, "gone", known.split(".")[3] + "0123abcd")
+    operator.stop()
+    left_behind = await S3Users(url, file_rights).grant(gone, "of-an-operator-of-before")
+    operator.start()
+    eventually(lambda: left_behind not in store_users(url, namespace), what="it has swept", within_seconds=60)
+
+
+def end_who_reads(plane: ControlPlane, namespace: str, secret: str) -> None:
+    """As a rollout does once new pods are ready; here no node runs any."""
+    replica_sets = plane.kubectl_json("get", "replicasets", "-n", namespace)["items"]
+    reading = [one["metadata"]["name"] for one in replica_sets if secret in json.dumps(one["spec"]["template"])]
+    assert reading
+    plane.kubectl("delete", "replicasets", "-n", namespace, *reading)
+    eventually(
+        lambda: secret not in plane.kubectl("get", "pods", "-n", namespace, "-o", "json").stdout,
+        what="nobody reads the former Secret",
+    )
+
+
+async def test_who_deletes_the_key_has_every_password_made_anew_and_lets_who_works_end(
+    team: Mapping[str, str], installed: ControlPlane, namespace: str, operator: OperatorProcess, rabbitmq: RabbitProcess
 ) -> None:
     before, name = environment(installed, namespace, AGENTS[0]), read_secret(installed, namespace, AGENTS[0])
+    for agent in AGENTS:
+        eventually(
+            lambda agent=agent: deployment(installed, namespace, agent)["status"].get("replicas"),  # type: ignore[misc]
+            what=f"{agent} has a pod",
+        )
     operator.stop()
     installed.kubectl("delete", "secret", KEY_SECRET, "-n", OPERATOR_NAMESPACE)
     operator.start()
@@ -110,8 +140,55 @@ async def test_who_deletes_the_key_has_every_password_made_anew(
             what=f"{agent} is given another Secret",
         )
     after = environment(installed, namespace, AGENTS[0])
+    former, present = (unquote(urlsplit(one["AIOS_BROKER_URL"]).username or "") for one in (before, after))
+    await sweep(operator, team["AIOS_OBJECTS_URL"], namespace, present)
+    assert broker_users(rabbitmq, namespace) == {former, present}
+    assert await enters(before["AIOS_BROKER_URL"]), "its pods finish what they have"
+    end_who_reads(installed, namespace, name)
+    await sweep(operator, team["AIOS_OBJECTS_URL"], namespace, present)
+    assert broker_users(rabbitmq, namespace) == {present}
     assert not await enters(before["AIOS_BROKER_URL"])
     assert await enters(after["AIOS_BROKER_URL"])
+    stays = {urlsplit(after["AIOS_OBJECTS_URL"]).username}
+    eventually(
+        lambda: store_users(team["AIOS_OBJECTS_URL"], namespace) == stays, what="the former user of the store is gone"
+    )
+
+
+def test_a_quota_that_filled_up_takes_the_secret_from_nobody(
+    team: Mapping[str, str], installed: ControlPlane, namespace: str, operator: OperatorProcess
+) -> None:
+    """It counts before the API server looks whether the Secret is there already."""
+    before = {agent: read_secret(installed, namespace, agent) for agent in AGENTS}
+    generations = {agent: deployment(installed, namespace, agent)["metadata"]["generation"] for agent in AGENTS}
+    operator.stop()
+    installed.kubectl("create", "quota", "full", "--hard=count/secrets=1", "-n", namespace)
+    eventually(
+        lambda: installed.kubectl_json("get", "quota/full", "-n", namespace)["status"].get("used"), what="it counts"
+    )
+    operator.start()
+    eventually(
+        lambda: is_told(installed, namespace, f"keep the Secret that they have, {before[AGENTS[0]]},"),
+        what="the team says that they keep it",
+        within_seconds=60,
+    )
+    assert is_told(installed, namespace, "exceeded quota")
+    patch = json.dumps({"spec": {"limits": {"maxSteps": 19}}})
+    installed.kubectl("patch", "agentteam/software", "-n", namespace, "--type=merge", "-p", patch)
+    for agent in AGENTS:
+        eventually(
+            lambda agent=agent: (
+                deployment(installed, namespace, agent)["metadata"]["generation"]  # type: ignore[misc]
+                > generations[agent]
+            ),
+            what=f"{agent} is rendered anew",
+        )
+    assert {agent: read_secret(installed, namespace, agent) for agent in AGENTS} == before
+    installed.kubectl("delete", "quota/full", "-n", namespace)
+    operator.stop()
+    operator.start()
+    eventually(lambda: not is_told(installed, namespace, "quota"), what="there is nothing to tell", within_seconds=60)
+    assert {agent: read_secret(installed, namespace, agent) for agent in AGENTS} == before
 
 
 def test_a_lost_secret_is_made_again(

@@ -1,8 +1,17 @@
 """Prompts use documented variables only, and rendering can neither reach out nor run away."""
 
+from collections.abc import Callable
+
 import pytest
 
-from aios.spec.prompts import PromptError, render, required_inputs, unknown_variables
+from aios.spec.prompts import (
+    MAX_TEMPLATE,
+    PromptError,
+    render,
+    required_entries,
+    required_inputs,
+    unknown_variables,
+)
 
 KNOWN = {
     "team": {"name": "software"},
@@ -11,6 +20,13 @@ KNOWN = {
     "inputs": {"language": "Python"},
     "task": {"name": "test", "instructions": "Test it.", "dependsOn": ["a", "b"], "outputs": [], "attempt": 1},
 }
+
+READERS: list[Callable[[str], object]] = [
+    unknown_variables,
+    required_inputs,
+    required_entries,
+    lambda template: render(template, KNOWN),
+]
 
 
 def test_every_documented_variable_is_rendered() -> None:
@@ -80,3 +96,86 @@ def test_broken_template_names_its_line() -> None:
 def test_checking_a_template_runs_no_part_of_it() -> None:
     assert unknown_variables("{{ 9 ** 9 ** 9 ** 9 }}") == ()
     assert render("{{ 6 * 7 }}", {}) == "42"
+
+
+@pytest.mark.parametrize("name", ["copy", "get", "items", "keys", "pop", "update", "values"])
+def test_an_input_comes_before_what_a_dict_can_do(name: str) -> None:
+    assert render(f"{{{{ inputs.{name} }}}} {{{{ inputs['{name}'] }}}}", {"inputs": {name: "hello"}}) == "hello hello"
+
+
+def test_what_a_dict_can_do_is_no_input_that_is_missing() -> None:
+    with pytest.raises(PromptError, match="cannot be rendered"):
+        render("{{ inputs.copy.name }}", {"inputs": {}})
+    assert [used.name for used in required_inputs("{{ inputs.copy }} {{ inputs.items }}")] == ["copy", "items"]
+
+
+@pytest.mark.parametrize(
+    ("template", "needs", "text"),
+    [
+        ("{% for k, v in inputs.items() %}{{ k }}={{ v }} {% endfor %}", [], "language=Python "),
+        ("{{ inputs.keys() | join }}{{ inputs.values() | join }}", [], "languagePython"),
+        ("{{ inputs.get('tone', 'kind') }}", [], "kind"),
+        ("{{ inputs.get('tone', default) }}{{ inputs.get(team.name) }}", [], None),
+        ("{{ inputs.get('language') }}", ["language"], "Python"),
+        ("{% if inputs.get('tone') %}{{ inputs.get('tone') }}{{ inputs.tone }}{% endif %}", [], ""),
+        ("{{ inputs.get('tone') or 'kind' }}{{ inputs.get('tone') if inputs.get('tone') else '' }}", [], "kind"),
+        ("{{ inputs.get('tone') | default('kind', true) }}", [], "kind"),
+        ("{{ inputs.get('tone') | default('kind') }}", ["tone"], None),
+    ],
+)
+def test_asking_the_inputs_as_a_whole_needs_only_what_would_be_missed(
+    template: str, needs: list[str], text: str | None
+) -> None:
+    assert [used.name for used in required_inputs(template)] == needs
+    assert text is None or render(template, KNOWN) == text
+
+
+@pytest.mark.parametrize(
+    ("template", "entries"),
+    [
+        ("one\n{{ task.dependsOn[1] }}", [("dependsOn", "task.dependsOn[1]", 2, 2)]),
+        ("{{ task.outputs[-2] | upper }}", [("outputs", "task.outputs[-2]", 2, 1)]),
+        ("After {{ task.dependsOn | first }}.", [("dependsOn", "task.dependsOn | first", 1, 1)]),
+        ("{% set x = task.dependsOn[0] %}{{ 'none' if x is undefined else x }}", []),
+        ("{% if task.dependsOn %}{{ task.dependsOn[0] }}{% endif %}", []),
+        ("{{ task.dependsOn[0] if task.dependsOn else '' }}", []),
+        ("{{ task.dependsOn[0] | default('nothing') }}", []),
+        ("{{ task.dependsOn and task.dependsOn[0] }}", []),
+        ("{% for name in task.dependsOn %}{{ task.dependsOn[0] }}{% endfor %}", []),
+        ("{{ task.dependsOn | join }}{{ inputs.names[0] }}{{ task.name[0] }}", []),
+    ],
+)
+def test_entries_that_are_printed_in_any_case_are_known(
+    template: str, entries: list[tuple[str, str, int, int]]
+) -> None:
+    found = required_entries(template)
+    assert [(one.field, one.text, one.least, one.line) for one in found] == entries
+    empty = {**KNOWN, "inputs": {"names": "ab"}, "task": {"name": "test", "dependsOn": [], "outputs": []}}
+    if entries:
+        with pytest.raises(PromptError, match="cannot be rendered"):
+            render(template, empty)
+    else:
+        assert isinstance(render(template, empty), str)
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize(
+    "template", ["{{ team.name" + "|d" * 4_000 + " }}", "{{ " + "(" * 3_000 + "1" + ")" * 3_000 + " }}"]
+)
+def test_a_template_nobody_can_follow_is_refused_in_words(read: Callable[[str], object], template: str) -> None:
+    with pytest.raises(PromptError, match="nested too deeply; simplify it"):
+        read(template)
+
+
+def test_what_python_cannot_compile_is_refused_in_words() -> None:
+    template = "{% for name in task.dependsOn %}" * 25 + "{% endfor %}" * 25
+    with pytest.raises(PromptError, match="nested too deeply"):
+        render(template, KNOWN)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_template_is_not_parsed_when_it_is_too_long(read: Callable[[str], object]) -> None:
+    fits = "x" * (MAX_TEMPLATE - 20)
+    read(fits)
+    with pytest.raises(PromptError, match="the prompt has 262,154 characters; at most 262,144 are allowed: shorten it"):
+        read("{% if %}" + fits + "x" * 22)

@@ -12,10 +12,11 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from prometheus_client import Gauge
 
-from aios import __version__
+from aios.adapters.kubernetes.leadership import Leadership, LeadershipLostError
 from aios.adapters.kubernetes.render import PodSettings
 from aios.cancellation import cancelled
 from aios.controller.health import Health
@@ -26,7 +27,8 @@ from aios.ports.clock import Clock, SystemClock
 from aios.reconcile.workqueue import Pace, WorkQueue
 from aios.settings import log_unknown_variables
 from aios.spec.base import Ref
-from aios.telemetry import LOOPBACK, configure_logs, serve_metrics
+from aios.telemetry import LOOPBACK, configure_logs
+from aios.wiring.metrics import open_metrics
 from aios.wiring.operator import Cluster, open_cluster
 from aios.wiring.services import Services
 
@@ -57,8 +59,8 @@ class OperatorOptions:
 
 
 def run(options: OperatorOptions) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code: 0, or 3 when the surroundings do not let it run, or
-    another operator acts; started again, it waits for the Lease as everybody does."""
+    """Run until SIGTERM or SIGINT. Returns the exit code: 0, or 3 when the surroundings do not let it run. With 3
+    the process ends, too, when another operator may act; started again, it waits for the Lease as everybody does."""
     configure_logs(file=None, stderr=True, verbose=options.verbose)
     log_unknown_variables()
     try:
@@ -111,10 +113,10 @@ class Controller:
         self._health = Health(WATCHED, clock.monotonic, self._queue.longest_running)
 
     async def run(self) -> None:
-        """Serve probes, wait for the Lease and the CRDs, then act until cancelled. Raises LeadershipLostError."""
-        server = serve_metrics(
+        """Serve probes, wait for the Lease and the CRDs, then act until cancelled, or until the Lease is lost, which
+        ends the process."""
+        server = open_metrics(
             "operator",
-            __version__,
             port=self._options.metrics_port,
             address=self._options.metrics_address,
             healthy=self._health.is_alive,
@@ -135,7 +137,7 @@ class Controller:
         log.info("this operator acts")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(leadership.hold())
+                group.create_task(_hold(leadership))
                 group.create_task(self._act())
         finally:
             await _quietly(leadership.release())
@@ -149,10 +151,17 @@ class Controller:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._queue.run(self._cluster.everything))
+                group.create_task(self._patiently(self._prepare))
                 group.create_task(self._measure(kopf))
         finally:
             # Shielded: a cancelled wait would leave the thread calling into a loop that ends.
             await asyncio.shield(asyncio.to_thread(kopf.stop))
+
+    async def _prepare(self) -> None:
+        """Beside everything else: while the object store is away, what does not need it is reconciled, and what does
+        says so. Once it answers, nobody waits for the next try of what failed for want of it."""
+        await self._cluster.prepare()
+        self._queue.add_all(await self._cluster.reconciler.everything())
 
     def told(self, told: Told) -> None:
         """An event: the mirror first, for whoever is woken by it reads there."""
@@ -208,6 +217,21 @@ class _Ears:
 
     def lost(self, plural: str) -> None:
         self._loop.call_soon_threadsafe(self._listener.lost, plural)
+
+
+async def _hold(leadership: Leadership) -> None:
+    try:
+        await leadership.hold()
+    except LeadershipLostError as error:
+        _end_at_once(error)
+
+
+def _end_at_once(lost: LeadershipLostError) -> NoReturn:
+    """Another operator may act within seconds. Ending in good order takes longer: what runs in threads cannot be
+    cancelled, goes on writing to the services, and would be waited for."""
+    log.error("%s; this operator ends at once, started again it waits for the Lease", lost)
+    logging.shutdown()
+    os._exit(_CANNOT_RUN)
 
 
 async def _quietly(releasing: Awaitable[None]) -> None:

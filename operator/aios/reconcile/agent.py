@@ -54,6 +54,7 @@ async def reconcile_agent(world: World, agent: Agent, reading: Reading) -> float
     findings = _judge(seen, worker.config.digest) if isinstance(worker, Worker) else worker
     if refused is not None:
         await _publish(world, seen, progressing(Reason.WORKERS_NOT_READY, str(refused)))
+        reading.is_judged = True
         raise refused  # the queue tries again, less and less often
     await _publish(world, seen, findings)
     return world.activity_seconds if world.services_ready and agent.spec.replicas else None

@@ -7,12 +7,13 @@ queue sees to it that one key never does.
 
 from collections.abc import Sequence
 
-from aios.errors import InvalidSpecError
+from aios.errors import AiosError, InvalidSpecError
 from aios.ports.resources import AnyStatus
 from aios.reconcile.agent import forget_agent, reconcile_agent
 from aios.reconcile.conditions import shortened, stalled
 from aios.reconcile.dependants import Dependants
 from aios.reconcile.model import reconcile_model
+from aios.reconcile.outages import Outages
 from aios.reconcile.project import reconcile_project
 from aios.reconcile.team import forget_team, reconcile_team
 from aios.reconcile.world import Reading, World
@@ -34,22 +35,30 @@ class Reconciler:
     def __init__(self, world: World) -> None:
         self._world = world
         self._dependants = Dependants()
+        self._outages = Outages(world)
 
     async def reconcile(self, ref: Ref) -> float | None:
         """Bring the world in line with `ref`. Returns in how many seconds it wants to be called again, or None.
 
-        Raises what ports raise when they do not answer; the caller tries again later.
+        Raises what ports raise when they do not answer, which the object's status says by then; the caller tries
+        again later.
         """
         if ref.kind not in RECONCILED_KINDS:
             return None
         reading = Reading(self._world.resources)
         try:
-            return await self._dispatch(ref, reading)
+            delay = await self._dispatch(ref, reading)
         except InvalidSpecError as error:
             await self._say_invalid(ref, str(error))
-            return None
+            delay = None
+        except AiosError as error:
+            if not reading.is_judged:
+                await self._outages.tell(ref, error)
+            raise
         finally:
             self._dependants.record(ref, reading.refs)
+        self._outages.over(ref)
+        return delay
 
     def affected(self, ref: Ref) -> Sequence[Ref]:
         """The keys to reconcile after `ref` was added, changed or deleted: itself, if it is ours, and its readers."""

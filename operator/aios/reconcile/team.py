@@ -39,6 +39,7 @@ async def reconcile_team(world: World, team: AgentTeam, reading: Reading) -> Non
     await _apply(world, team, live)
     current = {ref.name: agent for ref in agents_of(team) if isinstance(agent := await reading.get(ref), Agent)}
     await _publish(world, team, current, _judge(team, current, shared))
+    reading.is_judged = True
     # Last, for it needs the broker's administration, and nothing that works waits for it.
     await _remove_queues(world, team.ref, keep=frozenset(queue.name for queue in build_queues(team)))
 

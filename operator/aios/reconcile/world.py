@@ -29,7 +29,13 @@ from aios.spec.team import AgentTeam
 R = TypeVar("R", bound=Resource)
 
 _ALARMING = frozenset(
-    {Reason.IMAGE_PULL_BACK_OFF, Reason.CRASH_LOOP_BACK_OFF, Reason.UNSCHEDULABLE, Reason.SHARED_CREDENTIALS}
+    {
+        Reason.IMAGE_PULL_BACK_OFF,
+        Reason.CRASH_LOOP_BACK_OFF,
+        Reason.UNSCHEDULABLE,
+        Reason.SHARED_CREDENTIALS,
+        Reason.SERVICE_UNAVAILABLE,
+    }
 )
 """Reasons by which nobody is stalled and that a person should hear of all the same."""
 
@@ -89,6 +95,8 @@ class Reading:
 
     resources: Resources
     refs: set[Ref] = field(default_factory=set)
+    is_judged: bool = False
+    """The status is written; what fails afterwards is no reason to take back what it says."""
 
     async def get(self, ref: Ref) -> Resource | None:
         """The object, remembered as read. One whose stored spec we cannot read counts as missing here: its own

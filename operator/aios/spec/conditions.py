@@ -111,6 +111,13 @@ class Reason(StrEnum):
         "Make the Secret aios-services in aios-system, then `kubectl rollout restart deployment -n aios-system`, for "
         "it is read at the start; or run the same YAML on a laptop with `aios up`.",
     )
+    SERVICE_UNAVAILABLE = (
+        "ServiceUnavailable",
+        "A service that it needs does not answer, or refuses what the operator asks of it; it is tried again, less and "
+        "less often.",
+        "Read the condition's message and mend what it names; `aios doctor` asks every service. After a change of the "
+        "Secret aios-services `kubectl rollout restart deployment -n aios-system`, for it is read at the start.",
+    )
     HELD_ELSEWHERE = (
         "HeldElsewhere",
         "Another installation on the same services, a cluster or a laptop, says something else by the Project's name.",
@@ -144,7 +151,8 @@ class Reason(StrEnum):
     )
     SHARED_CREDENTIALS = (
         "SharedCredentials",
-        "The team works, but its workers share credentials of a service with others: no user of its own could be made.",
+        "The team works, but its workers share credentials of a service with others, or keep what they had: none of "
+        "their own could be made, or made sure of.",
         "Read the condition's message; give the operator the right that it names, or limit the key at the platform and "
         "restart the namespace's Deployments.",
     )

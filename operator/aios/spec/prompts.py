@@ -5,9 +5,11 @@ defined is an error, never an empty string. It refuses to offer anything but val
 includes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
@@ -32,10 +34,22 @@ VARIABLES: Mapping[str, str] = {
 }
 """What a prompt may use, and what each stands for."""
 INPUTS = "inputs"
+TASK_LISTS = frozenset({"dependsOn", "outputs"})
+"""Those of a task's variables that are lists."""
 
+MAX_TEMPLATE = 262_144
+"""Characters. Whoever reads a ConfigMap parses what is in it, the operator among them, and nobody else is served
+meanwhile."""
 MAX_RENDERED = 262_144
 _GROWING_METHODS = frozenset({"center", "expandtabs", "format", "format_map", "ljust", "rjust", "zfill"})
 _GROWING_FILTERS = ("center", "format", "indent", "wordwrap")
+_DEFAULT = frozenset({"default", "d"})
+_LOOKING_METHODS = frozenset({"get", "items", "keys", "values"})
+"""What a template may call on the inputs as a whole."""
+
+
+_PERHAPS = (nodes.If, nodes.CondExpr, nodes.For, nodes.Macro, nodes.CallBlock, nodes.And, nodes.Or, nodes.Test)
+"""What may leave some of its parts out."""
 
 
 class _PromptEnvironment(ImmutableSandboxedEnvironment):
@@ -47,6 +61,12 @@ class _PromptEnvironment(ImmutableSandboxedEnvironment):
         if operator == "**" or not (isinstance(left, int | float) and isinstance(right, int | float)):
             raise SecurityError(f"{operator} is for numbers only here, and ** not available")
         return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """What the inputs say comes before what a dict can do: an input may be named `copy`."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
         return attr not in _GROWING_METHODS and super().is_safe_attribute(obj, attr, value)
@@ -86,6 +106,26 @@ class UsedVariable:
         return self.name
 
 
+@dataclass(frozen=True, slots=True)
+class UsedEntry:
+    """An entry of one of the task's lists: "dependsOn", of which there must be at least `least`; `line` as above."""
+
+    field: str
+    text: str
+    least: int
+    line: int
+
+
+@contextmanager
+def _not_too_deep() -> Iterator[None]:
+    """Whatever walks a template may meet one that is nested more deeply than Python can follow."""
+    try:
+        yield
+    except RecursionError as error:
+        raise PromptError("the prompt is nested too deeply; simplify it") from error
+
+
+@_not_too_deep()
 def render(template: str, variables: Mapping[str, object]) -> str:
     """The prompt's text. `variables` are nested: {"team": {"name": ...}, "inputs": {...}, ...}.
 
@@ -102,11 +142,14 @@ def render(template: str, variables: Mapping[str, object]) -> str:
             parts.append(part)
     except TemplateSyntaxError as error:
         raise _syntax(error) from error
+    except SyntaxError as error:  # jinja2 compiles a template to Python, which has limits of its own
+        raise PromptError(f"the prompt is nested too deeply ({error.msg}); simplify it") from error
     except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise PromptError(f"the prompt cannot be rendered: {error}") from error
     return "".join(parts)
 
 
+@_not_too_deep()
 def unknown_variables(template: str) -> tuple[UsedVariable, ...]:
     """The variables it uses that no prompt has, in the order of their lines. Raises PromptError: does not parse."""
     tree = _parse(template)
@@ -118,28 +161,47 @@ def unknown_variables(template: str) -> tuple[UsedVariable, ...]:
     return tuple(sorted({*bare, *dotted}, key=lambda used: (used.line, used.name)))
 
 
+@_not_too_deep()
 def required_inputs(template: str) -> tuple[UsedVariable, ...]:
-    """The inputs without which it cannot be rendered; those with a default filter or a defined test are not among them.
+    """The inputs without which it cannot be rendered as it is meant; those with a default filter or a defined test are
+    not among them, nor is what `inputs.get` is given a default for or is asked in a condition.
 
     Raises PromptError when it does not parse.
     """
     tree = _parse(template)
     optional = {used.name for guard in _guards(tree) for used in _attributes(guard)}
+    optional |= {used.name for asked in _conditions(tree) for used in _gotten(asked)}
+    called = {id(call.node) for call in tree.find_all(nodes.Call) if _looks(call)}
     first: dict[str, UsedVariable] = {}
-    for used in _attributes(tree):
+    for used in (*_attributes(tree, besides=called), *_gotten(tree)):
         if used.name.startswith(f"{INPUTS}.") and used.name not in optional:
             first.setdefault(used.name, UsedVariable(used.name.partition(".")[2], used.line))
     return tuple(first.values())
 
 
+@_not_too_deep()
+def required_entries(template: str) -> tuple[UsedEntry, ...]:
+    """The entries of a task's lists without which no text can be made of it: what it prints in any case, inside of no
+    condition and no loop. Nothing is rendered to find out, for a template may take any time and memory.
+
+    Raises PromptError when it does not parse.
+    """
+    printed = (node for node in _always(_parse(template)) if isinstance(node, nodes.Output))
+    return tuple(entry for output in printed for node in _always(output) if (entry := _entry(node)) is not None)
+
+
 @lru_cache(maxsize=256)
+@_not_too_deep()
 def _parse(template: str) -> nodes.Template:
+    if len(template) > MAX_TEMPLATE:
+        raise PromptError(
+            f"the prompt has {len(template):,} characters; at most {MAX_TEMPLATE:,} are allowed: shorten it, and let "
+            "the agent read long texts as files of the workspace"
+        )
     try:
         tree = _ENVIRONMENT.parse(template)
     except TemplateSyntaxError as error:
         raise _syntax(error) from error
-    except RecursionError as error:
-        raise PromptError("the prompt is nested too deeply; simplify it") from error
     for node in tree.find_all((nodes.Filter, nodes.Test)):  # compiling would tell too, but it also runs constant parts
         known = _ENVIRONMENT.filters if isinstance(node, nodes.Filter) else _ENVIRONMENT.tests
         if node.name not in known:
@@ -161,19 +223,75 @@ def _is_unknown(used: UsedVariable) -> bool:
     return used.root != INPUTS and used.root in _roots() and used.name not in VARIABLES
 
 
-def _attributes(tree: nodes.Node) -> Iterator[UsedVariable]:
-    """Every `root.attribute` and `root['attribute']`."""
+def _attributes(tree: nodes.Node, *, besides: Collection[int] = ()) -> Iterator[UsedVariable]:
+    """Every `root.attribute` and `root['attribute']`, but for the nodes with the ids `besides`."""
     for node in [tree, *tree.find_all(nodes.Expr)]:
         match node:
+            case _ if id(node) in besides:
+                continue
             case nodes.Getattr(node=nodes.Name(name=root), attr=attribute):
                 yield UsedVariable(f"{root}.{attribute}", node.lineno)
             case nodes.Getitem(node=nodes.Name(name=root), arg=nodes.Const(value=attribute)):
                 yield UsedVariable(f"{root}.{attribute}", node.lineno)
 
 
+def _looks(call: nodes.Call) -> bool:
+    """Whether it asks the inputs as a whole, as `inputs.items()` does."""
+    match call.node:
+        case nodes.Getattr(node=nodes.Name(name=root), attr=method):
+            return root == INPUTS and method in _LOOKING_METHODS
+    return False
+
+
+def _gotten(tree: nodes.Node) -> Iterator[UsedVariable]:
+    """Every `inputs.get('name')` that states no default: where there is no such input it gives "None"."""
+    for call in [tree, *tree.find_all(nodes.Call)]:
+        match call:
+            case nodes.Call(node=nodes.Getattr(attr="get"), args=[nodes.Const(value=name)], kwargs=[]) if _looks(call):
+                yield UsedVariable(f"{INPUTS}.{name}", call.lineno)
+
+
+def _conditions(tree: nodes.Node) -> Iterator[nodes.Node]:
+    """What a template decides by, where "None" means no."""
+    yield from (chosen.test for chosen in tree.find_all(nodes.If))
+    yield from (chosen.test for chosen in tree.find_all(nodes.CondExpr))
+    for either in tree.find_all(nodes.Or):
+        yield either.left
+    for filtered in tree.find_all(nodes.Filter):
+        if filtered.name in _DEFAULT and len(filtered.args) > 1 and filtered.node is not None:
+            yield filtered.node  # its second argument makes the filter stand in for None, too
+
+
+def _always(tree: nodes.Node) -> Iterator[nodes.Node]:
+    """What is evaluated whenever `tree` is, itself included."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, _PERHAPS) or (isinstance(node, nodes.Filter) and node.name in _DEFAULT):
+            continue
+        yield node
+        waiting.extend(node.iter_child_nodes())
+
+
+def _entry(node: nodes.Node) -> UsedEntry | None:
+    match node:
+        case nodes.Getitem(node=nodes.Node() as of, arg=nodes.Const(value=int(at))):
+            least, text = at + 1, f"[{at}]"
+        case nodes.Getitem(node=nodes.Node() as of, arg=nodes.Neg(node=nodes.Const(value=int(back)))):
+            least, text = back, f"[-{back}]"
+        case nodes.Filter(name="first" | "last" as end, node=nodes.Node() as of):
+            least, text = 1, f" | {end}"
+        case _:
+            return None
+    match of:
+        case nodes.Getattr(node=nodes.Name(name="task"), attr=field) if field in TASK_LISTS:
+            return UsedEntry(field, f"task.{field}{text}", least, node.lineno)
+    return None
+
+
 def _guards(tree: nodes.Node) -> Iterator[nodes.Node]:
     for filtered in tree.find_all(nodes.Filter):
-        if filtered.name in {"default", "d"} and filtered.node is not None:
+        if filtered.name in _DEFAULT and filtered.node is not None:
             yield filtered.node
     for test in tree.find_all(nodes.Test):
         if test.name in {"defined", "undefined"} and isinstance(test.node, nodes.Node):

@@ -17,7 +17,7 @@ from aios.spec.graph import find_cycle
 from aios.spec.model import Model
 from aios.spec.positions import format_path
 from aios.spec.project import Project, TaskSpec
-from aios.spec.prompts import VARIABLES, PromptError, required_inputs, unknown_variables
+from aios.spec.prompts import VARIABLES, PromptError, UsedEntry, required_entries, required_inputs, unknown_variables
 from aios.spec.scripts import rule_faults
 from aios.spec.suggestions import hint, nearest
 from aios.spec.team import AgentTeam, Member
@@ -68,7 +68,7 @@ def project_problems(project: Project, lookup: Lookup) -> tuple[Problem, ...]:
         return (Problem("spec.team", message, Reason.TEAM_NOT_FOUND, missing=ref), *problems)
     for index, task in enumerate(spec.tasks):
         problems.extend(assignment_problems(task, team, f"spec.tasks[{index}]"))
-    return (*problems, *_input_problems(project, team, lookup))
+    return (*problems, *_input_problems(project, team, lookup), *_entry_problems(project, team, lookup))
 
 
 def task_problems(tasks: Sequence[TaskSpec], *, privacy: Privacy, path: str = "spec.tasks") -> tuple[Problem, ...]:
@@ -94,12 +94,17 @@ def assignment_problems(task: TaskSpec, team: AgentTeam, path: str) -> Iterator[
         message = f'no member of AgentTeam "{team.metadata.name}" is {task.tier}; its tiers: {tiers}'
         yield Problem(f"{path}.tier", message, Reason.MEMBER_NOT_FOUND)
         return
-    able = [m for m in members if task.member in {None, m.name} and task.tier in {None, m.tier}]
+    able = _able(task, team)
     if task.check is not None and not any(task.check.run[0] in member.run.allow for member in able):
         who = f'member "{task.member}"' if task.member else "no member that may do it"
         verb = "may not run" if task.member else "may run"
         message = f'{who} {verb} "{task.check.run[0]}"; add it to run.allow of a member'
         yield Problem(f"{path}.check.run[0]", message, Reason.COMMAND_NOT_ALLOWED)
+
+
+def _able(task: TaskSpec, team: AgentTeam) -> Sequence[Member]:
+    """Who may do it, by name and tier."""
+    return [m for m in team.spec.members if task.member in {None, m.name} and task.tier in {None, m.tier}]
 
 
 def _script_problems(model: Model, lookup: Lookup) -> Iterator[Problem]:
@@ -255,6 +260,29 @@ def _input_problems(project: Project, team: AgentTeam, lookup: Lookup) -> Iterat
     for name, members in needed.items():
         message = f'needs "{name}": the prompt of {", ".join(members)} uses inputs.{name}'
         yield Problem("spec.inputs", message, Reason.UNKNOWN_PROMPT_VARIABLE)
+
+
+def _entry_problems(project: Project, team: AgentTeam, lookup: Lookup) -> Iterator[Problem]:
+    """Tasks without the entries that the prompt prints of everybody who may do them."""
+    used: dict[str, Sequence[UsedEntry]] = {}
+    for member in team.spec.members:
+        try:
+            used[member.name] = required_entries(resolve_prompt(member, team.metadata.namespace, lookup))
+        except (PromptError, UnresolvedError):
+            continue
+    for index, task in enumerate(project.spec.tasks):
+        counts = {"dependsOn": len(task.depends_on), "outputs": len(task.outputs)}
+        able = [member.name for member in _able(task, team)]
+        missing = {name: entry for name in able for entry in used.get(name, ()) if counts[entry.field] < entry.least}
+        if not able or missing.keys() != set(able):
+            continue
+        entry = missing[able[0]]
+        message = (
+            f"the prompt of {able[0]} prints {entry.text} (its line {entry.line}), and this task has "
+            f"{counts[entry.field] or 'no'} {entry.field}: state {entry.least}, or let the prompt ask with "
+            f"{{% if task.{entry.field} %}}"
+        )
+        yield Problem(f"spec.tasks[{index}]", message, Reason.UNKNOWN_PROMPT_VARIABLE)
 
 
 def _duplicates(names: Iterable[str], path: str, noun: str) -> Iterator[Problem]:

@@ -10,9 +10,11 @@ from aios.spec.composing import SyntaxFaultError
 from aios.spec.faults import Fault
 from aios.spec.model import ScriptRule
 from aios.spec.plain import read
-from aios.spec.positions import Path
+from aios.spec.positions import Path, Place
 
 MAX_RULES = 200
+MAX_SCRIPT = 262_144
+"""Characters. To parse YAML takes seconds for a ConfigMap's whole megabyte, in which the operator serves nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class ParsedScript:
 @lru_cache(maxsize=64)
 def parse_script(text: str) -> ParsedScript:
     """Reads a list of ScriptRule. Never raises: what is wrong is in `faults`."""
+    if len(text) > MAX_SCRIPT:
+        too_long = f"{len(text):,} characters; at most {MAX_SCRIPT:,} are allowed: shorten the rules' replies"
+        return ParsedScript((), (Fault((), too_long, Place(1, 1)),))
     try:
         document = read(text)
     except SyntaxFaultError as error:

@@ -18,7 +18,7 @@ from aios.adapters.kubernetes.mirror import Mirror, connect_mirrored
 from aios.adapters.kubernetes.render import PodSettings
 from aios.adapters.kubernetes.resources import KubernetesResources
 from aios.adapters.kubernetes.team_secrets import TeamSecrets
-from aios.adapters.kubernetes.workloads import KubernetesWorkloads, has_workers
+from aios.adapters.kubernetes.workloads import KubernetesWorkloads
 from aios.ports.clock import Clock
 from aios.ports.resources import Resources
 from aios.projects.activity import ActivityLedger
@@ -34,6 +34,7 @@ from aios.wiring.declaring import Names
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
 from aios.wiring.team_access import ServicesAccess, open_users
+from aios.wiring.team_pods import TeamPods
 from aios.wiring.unserved import restart
 
 log = logging.getLogger(__name__)
@@ -53,10 +54,13 @@ class Cluster:
     _access: ServicesAccess | None
 
     async def ask_for_kinds(self) -> None:
-        """Ask the API server for every kind we reconcile, and for the journal's bucket. Raises RefusedError (404)
-        while a CRD is not installed, ServiceUnavailableError while the object store is away."""
+        """Ask the API server for every kind we reconcile. Raises RefusedError (404) while a CRD is not installed."""
         for kind in RECONCILED_KINDS:
             await self._api.list(kind)
+
+    async def prepare(self) -> None:
+        """Make the journal's bucket: Projects need it, and what Agents have done stands in it. Raises
+        ServiceUnavailableError while the object store is away."""
         if self._ports is not None:
             await self._ports.prepare()
 
@@ -99,7 +103,7 @@ async def open_cluster(
                     secrets=TeamSecrets(api, namespace),
                     resources=resources,
                     identity=partial(cluster_identity, api),
-                    has_workers=partial(has_workers, api),
+                    pods=TeamPods(api),
                 )
                 workloads = KubernetesWorkloads(api, pods, access.secret)
                 world = _served(replace(world, workloads=workloads, access=access), ports, identity, api)

@@ -5,15 +5,18 @@ some. The operator's own URL of a service that could make one is given to nobody
 Redis, Qdrant and embedders know no users of ours, so there the operator's URL is what counts if the namespace's Secret
 states none.
 
-Passwords derive from the operator's key: they are the same after every restart and others for each service. A team
-that is deleted and made again has other users, so that the workers of its earlier life may finish what they have.
+Passwords derive from the operator's key: they are the same after every restart and others for each service. So do the
+names of users, of which each life of a team has its own: a team that is deleted and made again has others, and so has
+every team once the key is another. Who was let in as one of the former ones finishes what it has: a call whose end it
+could not record would be paid again. A former user goes when no Deployment and no pod reads its Secret any longer.
+
+What workers have is never taken from them because it could not be made anew: that is told, and tried again.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from aios.adapters.kubernetes.team_secrets import TeamSecrets, keyed
 from aios.desired.nouns import Worker
@@ -24,6 +27,7 @@ from aios.ports.resources import Resources
 from aios.spec.base import Kind, Ref
 from aios.spec.team import AgentTeam
 from aios.wiring.services import Services, variable, with_credentials
+from aios.wiring.team_pods import TeamPods
 from aios.wiring.unserved import restart
 from aios.wiring.worker_trust import with_authority
 
@@ -35,17 +39,19 @@ LIFE_DIGITS = 8
 WITHOUT_USERS = ("sessions", "knowledge", "embeddings")
 """The ports whose URL is the operator's for everybody."""
 
-HasWorkers = Callable[[Ref, datetime | None], Awaitable[bool]]
-"""Whether a team has workers that were made before that moment; None: any."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a team was given. `secret` is empty where the namespace's one must do."""
+    """What a team was given. `secret` is empty where its workers go on with what their Deployments name."""
 
     uid: str
     secret: str
     shared: str
+    variables: frozenset[str] = frozenset()
+    """What the Secret states."""
+    speaks_of: Grantee | None = None
+    """Whose user and passwords it states; None: that is not known, as it was made before and not now."""
+    is_doubted: bool = False
 
 
 class ServicesAccess:
@@ -59,12 +65,12 @@ class ServicesAccess:
         secrets: TeamSecrets,
         resources: Resources,
         identity: Callable[[], Awaitable[str]],
-        has_workers: HasWorkers,
+        pods: TeamPods,
     ) -> None:
         """`users` of the services that have some, by port; `identity` tells this cluster from every other one."""
         self._services, self._users = services, users
         self._secrets, self._resources, self._identity = secrets, resources, identity
-        self._has_workers = has_workers
+        self._pods = pods
         self._installation = ""
         self._known: dict[Ref, _Known] = {}
         # MinIO's client takes 64 MB and a core to seal a password.
@@ -76,7 +82,7 @@ class ServicesAccess:
     async def remove(self, team: Ref) -> bool:
         async with self._one_at_a_time:
             self._known.pop(team, None)
-        if await self._has_workers(team, None):
+        if await self._pods.are_left(team):
             return False
         for port, users in self._users.items():
             try:
@@ -96,24 +102,31 @@ class ServicesAccess:
     async def secret(self, worker: Worker) -> str:
         """The Secret made for the worker's team; empty: there is none."""
         ref = Ref(Kind.TEAM, worker.namespace, worker.config.team)
-        if ref not in self._known:
+        known = self._known.get(ref)
+        if known is None or known.is_doubted:
             team = await self._resources.get(ref)
             if not isinstance(team, AgentTeam) or team.metadata.deletion_timestamp is not None:
-                return ""
-            return (await self._of(team)).secret
-        return self._known[ref].secret
+                return await self._pods.secret_of(worker)
+            known = await self._of(team)
+        return known.secret or await self._pods.secret_of(worker)
 
     def forget_all(self) -> None:
         """Grant everything again, next time it is asked for: somebody may have taken it away at the service."""
-        self._known.clear()
+        self._known = {team: replace(known, is_doubted=True) for team, known in self._known.items()}
         self._secrets.forget()
 
     async def _of(self, team: AgentTeam) -> _Known:
         async with self._one_at_a_time:
-            known = self._known.get(team.ref)
-            if known is None or known.uid != team.metadata.uid:
-                known = self._known[team.ref] = await self._give(team)
-            return known
+            return await self._given(team)
+
+    async def _given(self, team: AgentTeam) -> _Known:
+        """For who holds the lock."""
+        known = self._known.get(team.ref)
+        if known is not None and known.uid != team.metadata.uid:
+            known = None
+        if known is None or known.is_doubted:
+            known = self._known[team.ref] = await self._give(team, known)
+        return known
 
     async def _sweep(self, users: ServiceUsers, only: Ref | None = None) -> None:
         ours = await self._ours()
@@ -127,20 +140,31 @@ class ServicesAccess:
                     await users.revoke(grantee)
 
     async def _is_over(self, grantee: Grantee, team: Ref) -> bool:
-        """Whether neither the team nor any worker needs this user, who may be of an earlier life of the team."""
+        """Whether neither the team nor any worker needs this user, who may be of an earlier life of the team.
+
+        Which user a Secret speaks of cannot be read. But no earlier one is needed where everybody reads the one Secret
+        that speaks of the present one, or none.
+        """
         try:
             found = await self._resources.get(team)
         except InvalidSpecError:
             return False
         if not isinstance(found, AgentTeam):
-            return not await self._has_workers(team, None)
-        if grantee == await self._grantee(found):
+            return not await self._pods.are_left(team)
+        if found.metadata.deletion_timestamp is not None:
             return False
-        return not await self._has_workers(team, found.metadata.creation_timestamp)
+        present = await self._grantee(found, await self._secrets.key())
+        if grantee == present:
+            return False
+        given = await self._given(found)
+        # It does not if the key was replaced while a service kept us waiting.
+        named = {given.secret} if given.speaks_of == present else set[str]()
+        return await self._pods.in_use(team) <= named
 
-    async def _grantee(self, team: AgentTeam) -> Grantee:
-        life = digest(team.metadata.uid)[:LIFE_DIGITS]
-        return Grantee(team.metadata.namespace, team.metadata.name, f"{await self._ours()}{life}")
+    async def _grantee(self, team: AgentTeam, key: bytes) -> Grantee:
+        # Another key sets other passwords: never on a user whom somebody is let in as.
+        life = keyed(key, ["life", team.metadata.uid])[:LIFE_DIGITS]
+        return Grantee(team.metadata.namespace, team.metadata.name, await self._ours(), life)
 
     async def _ours(self) -> str:
         """What tells our users from those of other installations over the same services."""
@@ -148,40 +172,60 @@ class ServicesAccess:
             self._installation = digest(await self._identity())[:INSTALLATION_DIGITS]
         return self._installation
 
-    async def _give(self, team: AgentTeam) -> _Known:
+    async def _give(self, team: AgentTeam, former: _Known | None) -> _Known:
         uid = team.metadata.uid
         try:
             key = await self._secrets.key()
-            urls, missing = await self._urls(team, key)
-            told = [*missing, _remedy(team)] if missing else []
-            return _Known(uid, await self._secrets.make(team, urls), " ".join(told))
+            grantee = await self._grantee(team, key)
+            urls, refusals = await self._urls(team, grantee, key)
+            for port, refusal in refusals.items():
+                if former is not None and variable(port) in former.variables:
+                    raise refusal
+            secret = await self._secrets.make(team, urls)
         except AiosError as error:
             if error.retryable:
                 raise
-            told = [f"Its workers share the Secret aios-services of their namespace: {error}.", _remedy(team)]
-            return _Known(uid, "", " ".join(told))
+            secret, variables = (former.secret, former.variables) if former is not None else ("", frozenset[str]())
+            return _Known(uid, secret, await self._trouble(team, secret, error), variables)
+        told = [_needs(port, refusal) for port, refusal in refusals.items()]
+        return _Known(uid, secret, " ".join([*told, _remedy(team)] if told else []), frozenset(urls), grantee)
 
-    async def _urls(self, team: AgentTeam, key: bytes) -> tuple[dict[str, str], list[str]]:
-        """What the Secret of the team's workers says, and a sentence for each port that it cannot speak of.
+    async def _trouble(self, team: AgentTeam, secret: str, error: AiosError) -> str:
+        """What has become of its workers, of whom nothing could be made sure."""
+        named = {secret} if secret else await self._pods.standing(team.ref)
+        if not named:
+            return f"Its workers share the Secret aios-services of their namespace: {error}. {_remedy(team)}"
+        others = "" if secret else " Members without one share aios-services of their namespace."
+        return (
+            f"Its workers keep the Secret that they have, {' or '.join(sorted(named))}, which cannot be made sure of: "
+            f"{error}.{others} It is tried again within ten minutes, and when the operator starts."
+        )
+
+    async def _urls(
+        self, team: AgentTeam, grantee: Grantee, key: bytes
+    ) -> tuple[dict[str, str], dict[str, NoUsersError]]:
+        """What the Secret of the team's workers says, and why it cannot speak of other ports.
 
         A variable without a value is left out: it would hide what the namespace's Secret says.
         """
-        urls, missing, grantee = dict[str, str](), list[str](), await self._grantee(team)
+        urls, refusals = dict[str, str](), dict[str, NoUsersError]()
         for port, users in self._users.items():
             password = keyed(key, [port, team.metadata.namespace, team.metadata.name, team.metadata.uid])
             password = password[:PASSWORD_DIGITS]
             try:
                 user = await users.grant(grantee, password)
             except NoUsersError as error:
-                missing.append(
-                    f"Its workers need {variable(port)} in the Secret aios-services of their namespace: {error}."
-                )
+                refusals[port] = error
             else:
                 urls[port] = with_credentials(getattr(self._services, port), user, password)
         if "objects" in urls and self._services.journal == self._services.objects:
             urls["journal"] = urls["objects"]
         urls |= {port: url for port in WITHOUT_USERS if (url := getattr(self._services, port))}
-        return with_authority({variable(port): url for port, url in urls.items()}), missing
+        return with_authority({variable(port): url for port, url in urls.items()}), refusals
+
+
+def _needs(port: str, refusal: NoUsersError) -> str:
+    return f"Its workers need {variable(port)} in the Secret aios-services of their namespace: {refusal}."
 
 
 def _remedy(team: AgentTeam) -> str:

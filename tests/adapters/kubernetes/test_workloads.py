@@ -2,17 +2,17 @@
 Deployment by as long as a task takes."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
 from aios.adapters.kubernetes.api import Api, Manifest, RefusedError, name_of
 from aios.adapters.kubernetes.render import PodSettings, config_map_name
-from aios.adapters.kubernetes.workloads import OURS, KubernetesWorkloads, has_workers
+from aios.adapters.kubernetes.workloads import OURS, KubernetesWorkloads
 from aios.desired.build import build_workers
 from aios.desired.nouns import Worker
-from aios.naming import API_VERSION, LABEL_MANAGED_BY, labels
+from aios.naming import API_VERSION, LABEL_MANAGED_BY
 from aios.spec.base import Kind
 from tests.desired.building import lookup, member, model, ref, team
 
@@ -144,30 +144,3 @@ async def test_what_was_replaced_by_somebody_elses_is_not_deleted_either() -> No
     cluster.stored["NetworkPolicy", NAME] = stored("NetworkPolicy")
     await workloads(cluster).delete("default", NAME)
     assert cluster.written == []
-
-
-class Pods:
-    """One, of a team that is gone."""
-
-    def __init__(self, phase: str = "Running") -> None:
-        self.pod = {
-            "metadata": {"labels": labels("software", "a"), "creationTimestamp": "2026-11-28T01:00:00Z"},
-            "status": {"phase": phase},
-        }
-
-    async def list(self, kind: str, namespace: str, selector: Mapping[str, str]) -> Sequence[Manifest]:
-        assert (kind, namespace) == ("Pod", "default")
-        return [self.pod] if selector.items() <= labels("software", "a").items() else []
-
-
-@pytest.mark.parametrize(("before", "expected"), [(None, True), (MADE, False), (MADE + timedelta(seconds=1), True)])
-async def test_a_pod_works_for_its_team_whatever_became_of_its_deployment(
-    before: datetime | None, expected: bool
-) -> None:
-    assert await has_workers(cast("Api", Pods()), TEAM, before) is expected
-    assert not await has_workers(cast("Api", Pods()), ref(Kind.TEAM, "other"), None)
-
-
-@pytest.mark.parametrize(("phase", "expected"), [("Pending", True), ("Succeeded", False), ("Failed", False)])
-async def test_who_has_ended_works_no_more(phase: str, expected: bool) -> None:
-    assert await has_workers(cast("Api", Pods(phase)), TEAM, None) is expected

@@ -2,6 +2,7 @@
 refused by the server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import aiormq
@@ -188,6 +189,24 @@ async def test_namesakes_of_two_installations_keep_their_passwords(vhost: str, u
     with pytest.raises(ServiceUnavailableError):
         await RabbitServer(urls[1], purpose="test").channel()
     assert namesake not in await users.grantees()
+
+
+async def test_lives_of_a_team_have_users_beside_each_other(vhost: str, users: RabbitUsers) -> None:
+    """The one of before lives were told apart in names is a life like the others."""
+    lives = [replace(TEAM, life=life) for life in ("", "0123abcd", "89efefef")]
+    urls = [
+        with_credentials(vhost, await users.grant(life, PASSWORD + life.life), PASSWORD + life.life) for life in lives
+    ]
+    assert set(lives) <= set(await users.grantees())
+    for index, life in enumerate(lives):
+        for url in urls[index:]:
+            server = RabbitServer(url, purpose="test")
+            await server.channel()
+            await server.close()
+        await users.revoke(life)
+        with pytest.raises(ServiceUnavailableError):
+            await RabbitServer(urls[index], purpose="test").channel()
+        assert life not in await users.grantees()
 
 
 async def test_another_vhost_has_another_user_of_the_same_team(users: RabbitUsers, rabbitmq: RabbitProcess) -> None:

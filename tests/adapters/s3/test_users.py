@@ -3,7 +3,7 @@ refused by the server."""
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -238,6 +238,38 @@ async def test_installations_on_one_store_have_users_of_their_own(store: Store, 
         assert list(await store.users.grantees()) == [TEAM]
     finally:
         await neighbour.revoke(TEAM)
+
+
+async def test_lives_of_a_team_have_users_beside_each_other(store: Store) -> None:
+    """The one of before lives were told apart in names is a life like the others."""
+    key = f"{workspace_prefix('default', 'p')}HEAD"
+    later = replace(TEAM, life="0123abcd")
+    entered = S3Buckets(
+        with_credentials(store.url, await store.users.grant(later, "another-password"), "another-password")
+    )
+    assert set(await store.users.grantees()) == {TEAM, later}
+    for team in (store.team, entered):
+        await team.bucket(bucket_name("default")).put(key, b"{}")
+    await store.users.revoke(TEAM)
+    with pytest.raises(CredentialsRefusedError):
+        await store.team.bucket(bucket_name("default")).put(key, b"{}")
+    await entered.bucket(bucket_name("default")).put(key, b"[]")
+    assert set(await store.users.grantees()) == {later}
+    await entered.close()
+    await store.users.revoke(later)
+
+
+@pytest.mark.parametrize("life", ["", "0123abcd"])
+async def test_a_journals_user_is_never_taken_for_a_life_of_the_files(store: Store, life: str) -> None:
+    """Whoever sweeps the files' users would remove it."""
+    journal = S3Users(store.url, journal_rights, suffix=".journal")
+    reader = replace(APART, life=life)
+    await journal.grant(reader, PASSWORD)
+    try:
+        assert set(await store.users.grantees()) == {TEAM}
+        assert set(await journal.grantees()) == {reader}
+    finally:
+        await journal.revoke(reader)
 
 
 async def test_files_and_a_journal_apart_have_users_who_see_one_of_them(store: Store) -> None:

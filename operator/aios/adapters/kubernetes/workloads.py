@@ -7,20 +7,18 @@ nor deleted.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from aios.adapters.kubernetes.api import Api, Manifest, RefusedError, name_of
 from aios.adapters.kubernetes.observed import has_pods_to_explain, is_rolled_out, observe_workers
 from aios.adapters.kubernetes.render import Owner, PodSettings, config_map_name, render
 from aios.desired.nouns import Worker
-from aios.naming import FIELD_MANAGER, GROUP, LABEL_MANAGED_BY, LABEL_TEAM, labels
+from aios.naming import FIELD_MANAGER, GROUP, LABEL_MANAGED_BY, labels
 from aios.ports.workloads import ObservedWorker
-from aios.spec.base import Kind, Ref
+from aios.spec.base import Kind
 
 OURS = {LABEL_MANAGED_BY: FIELD_MANAGER}
 """The label by which our Deployments, Pods and ConfigMaps are listed and watched."""
 
-_ENDED = frozenset({"Succeeded", "Failed"})
 _NAMED_AS_AGENT = ("Deployment", "NetworkPolicy", "ServiceAccount")
 _TAKEN = 409
 
@@ -117,18 +115,6 @@ class KubernetesWorkloads:
             if name != current and _is_owned(found, worker.agent):
                 await self._api.delete("ConfigMap", namespace, name)
         self._tidied[place] = current
-
-
-async def has_workers(api: Api, team: Ref, before: datetime | None) -> bool:
-    """Whether pods of `team` are there, made before that moment if one is given. Those that finish a task outlive
-    their Deployment and even their team."""
-    pods = await api.list("Pod", team.namespace, {**OURS, LABEL_TEAM: team.name})
-    made = [
-        datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
-        for pod in pods
-        if pod.get("status", {}).get("phase") not in _ENDED
-    ]
-    return any(before is None or moment < before for moment in made)
 
 
 def _is_ours(found: Manifest) -> bool:
