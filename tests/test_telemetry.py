@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -56,6 +57,56 @@ def test_a_full_disk_prints_no_trace_for_each_line_that_is_lost(capsys: pytest.C
     log.warning("nobody will read this")
     configure_logs(file=None, stderr=False)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "asked", "url"),
+    [
+        ("127.0.0.1", ("127.0.0.1",), "http://127.0.0.1:"),
+        ("::1", ("[::1]",), "http://[::1]:"),
+        ("::", ("127.0.0.1", "[::1]"), "http://[::]:"),
+        ("0.0.0.0", ("127.0.0.1",), "http://0.0.0.0:"),
+    ],
+)
+def test_metrics_are_served_at_the_address_that_is_stated(
+    address: str, asked: tuple[str, ...], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ":" in address and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    monkeypatch.setenv("no_proxy", "*")
+    server = serve_metrics("test", "0", address=address)
+    try:
+        assert server.url.startswith(url)
+        for host in asked:
+            assert urlopen(f"http://{host}:{server.port}/healthz", timeout=5).status == 200
+    finally:
+        server.close()
+
+
+def test_where_the_kernel_has_no_ipv6_every_address_is_every_one_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(socket, "AF_INET6", 255)  # no kernel has this family
+    server = serve_metrics("test", "0", address="::")
+    try:
+        assert server.address == "0.0.0.0"
+        assert urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=5).status == 200
+    finally:
+        server.close()
+    with pytest.raises(OSError, match="family"):
+        serve_metrics("test", "0", address="::1")
+
+
+def test_a_port_that_is_taken_is_no_reason_to_serve_somewhere_else() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken, pytest.raises(OSError, match="in use"):
+        serve_metrics("test", "0", port=taken.getsockname()[1], address="::" if has_ipv6() else "0.0.0.0")
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_metrics_and_probes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         description="Where objects without a namespace live.",
     )
     metrics_port: int = Field(default=0, ge=0, le=65_535, description="Port of /metrics; 0 takes a free one.")
-    metrics_address: str = Field(default="127.0.0.1", description="Address of /metrics; a pod says 0.0.0.0.")
+    metrics_address: str = Field(default="127.0.0.1", description="Address of /metrics; a pod says `::`, every one.")
     pod: str = Field(default="", validation_alias="POD_NAME", description="The pod this runs in; empty outside one.")
     verbose: bool = Field(default=False, description="Debug lines in the logs, and logs on stderr.")
     broker_url: SecretStr = Field(default=SecretStr(""), description="amqp[s]://USER:PASSWORD@HOST:PORT/VHOST")

@@ -2,11 +2,14 @@
 
 Logs are for whoever looks later: one JSON object a line, with the ids of run, project, task and agent wherever they
 are known. Progress a person watches is not logged but rendered by the command line. Prompts, replies, file contents
-and secrets are never logged. Metrics are served on loopback only, so that starting AIOS opens nothing to a network.
+and secrets are never logged. Metrics are served on loopback unless an address is stated, so that starting AIOS opens
+nothing to a network.
 """
 
+import errno
 import json
 import logging
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +20,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import TextIOWrapper
 from pathlib import Path
+from socketserver import TCPServer
 from threading import Thread
 
 from prometheus_client import (
@@ -30,6 +34,9 @@ from prometheus_client import (
 )
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE, EVERYWHERE_IPV4 = "::", "0.0.0.0"
+_NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT, errno.ENOPROTOOPT})
+"""What kernels say that have none, or had it taken away."""
 SELDOM_SECONDS = 60.0
 ONCE = {"once": True}
 _IDS = ("namespace", "run", "project", "task", "attempt", "agent", "worker")
@@ -167,12 +174,15 @@ class MetricsServer:
     """A running `/metrics`, with `/healthz` and `/readyz` beside it."""
 
     port: int
+    address: str
+    """That is bound."""
     _server: ThreadingHTTPServer
     _thread: Thread
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/metrics"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{host}:{self.port}/metrics"
 
     def close(self) -> None:
         """Stop serving and free the port."""
@@ -193,7 +203,8 @@ def serve_metrics(
 ) -> MetricsServer:
     """Serve `/metrics`, `/healthz` and `/readyz` (200 or 503); port 0 takes a free one.
 
-    `address` is loopback unless a container has to be probed from outside. Raises OSError when the port is taken.
+    `address` is loopback unless a container has to be probed from outside: `::` is every address of either kind, and
+    where there is no IPv6 every one of IPv4. Raises OSError when the port is taken.
     """
     BUILD.labels(version=version, process=process).set(1)
     probes = {"/healthz": healthy, "/readyz": ready}
@@ -219,8 +230,32 @@ def serve_metrics(
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the signature http.server calls
             logging.getLogger(__name__).debug(format, *args)
 
-    server = ThreadingHTTPServer((address, port), Handler)
-    server.daemon_threads = True
+    server = _bind(address, port, Handler)
     thread = Thread(target=server.serve_forever, name="metrics", kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
-    return MetricsServer(port=server.server_port, _server=server, _thread=thread)
+    return MetricsServer(port=server.server_port, address=server.server_name, _server=server, _thread=thread)
+
+
+class _Server(ThreadingHTTPServer):
+    """Of the address's own family."""
+
+    daemon_threads = True
+
+    def __init__(self, address: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__((address, port), handler)
+
+    def server_bind(self) -> None:
+        if self.server_address[0] == EVERYWHERE:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # whatever the system's default is
+        TCPServer.server_bind(self)  # HTTPServer's own asks a name server who we are, and waits for it
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+
+def _bind(address: str, port: int, handler: type[BaseHTTPRequestHandler]) -> _Server:
+    try:
+        return _Server(address, port, handler)
+    except OSError as error:
+        if address != EVERYWHERE or error.errno not in _NO_IPV6:
+            raise
+    return _Server(EVERYWHERE_IPV4, port, handler)

@@ -12,7 +12,7 @@ __all__ = ["background"]
 
 STAY = "deleted  Project/greeting: its runs and files stay (deletionPolicy: Retain)"
 REMOVED = "deleted  Project/greeting: its runs and files are removed (deletionPolicy: Delete)"
-TEAM = "deleted  AgentTeam/hello: its agents and queues go"
+TEAM = "deleted  AgentTeam/hello: its agents, queues and memories go"
 
 
 @pytest.fixture

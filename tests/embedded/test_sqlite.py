@@ -13,13 +13,17 @@ import pytest
 
 from aios.embedded import sqlite as module
 from aios.embedded.changes import WatchedDatabase
+from aios.embedded.sessions import SqliteSessions
 from aios.embedded.sqlite import Database, Schema
+from aios.embedded.sqlite_reader import Work
+from aios.embedded.state_folder import StateFolder
 from aios.errors import EnvironmentProblemError, ServiceUnavailableError
+from aios.wiring.laptop import forget_the_dead
 
 SCHEMA = Schema(1, ("CREATE TABLE numbers (number INTEGER PRIMARY KEY)",))
 
 
-def _insert(*numbers: int) -> module.Work[int]:
+def _insert(*numbers: int) -> Work[int]:
     def work(sqlite: sqlite3.Connection) -> int:
         for number in numbers:
             sqlite.execute("INSERT INTO numbers VALUES (?)", (number,))
@@ -252,3 +256,52 @@ def _write_one(path: Path) -> None:
         await database.close()
 
     asyncio.run(main())
+
+
+def _damage(path: Path) -> None:
+    """Overwrite what stands behind the first pages, which is where a table begins."""
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        file.seek(2 * 4096)
+        file.write(b"\xff" * (size - 2 * 4096))
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("journal.db", "restore it .* from a backup"), ("leases.db", "remove it")]
+)
+async def test_damage_that_is_met_later_names_the_file_and_what_to_do(tmp_path: Path, name: str, remedy: str) -> None:
+    path = tmp_path / name
+    before = Database(path, SCHEMA)
+    await before.write(_insert(*range(20_000)))
+    await before.close()
+    _damage(path)
+    database = Database(path, SCHEMA)
+    said = rf"{name} is damaged.*malformed.*{remedy}"
+    for look in (database.look, database.read, database.write):
+        with pytest.raises(EnvironmentProblemError, match=said):
+            await look(_numbers)
+    with pytest.raises(EnvironmentProblemError, match=said):
+        await database.write(_insert(*range(30_000, 30_100)))
+    await database.close()
+
+
+async def test_what_is_no_damage_travels_as_it_is(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.db", SCHEMA)
+    await database.write(_insert(1))
+    for look in (database.read, database.look, database.write):
+        with pytest.raises(sqlite3.ProgrammingError):
+            await look(lambda sqlite: sqlite.execute("SELECT ?", ()))
+    await database.close()
+
+
+async def test_an_engine_begins_with_empty_caches_where_a_page_of_them_is_bad(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    state.open()
+    sessions = SqliteSessions(state.sessions)
+    await asyncio.gather(*(sessions.set(f"worker/{number}", "x" * 500, ttl=60) for number in range(200)))
+    await sessions.close()
+    _damage(state.sessions)
+    await forget_the_dead(state)
+    sessions = SqliteSessions(state.sessions)
+    assert await sessions.scan("") == {}
+    await sessions.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aios.embedded.state_folder import StateFolder
-from aios.errors import EnvironmentProblemError
+from aios.errors import EnvironmentProblemError, ServiceUnavailableError
 
 DRIVER = (
     "import pathlib, sys, time\n"
@@ -18,6 +18,8 @@ DRIVER = (
     "    print('driving', flush=True)\n"
     "    sys.stdin.read()\n"
 )
+
+SHARER = DRIVER.replace("drive()", "share()").replace("driving", "sharing")
 
 
 def _located(first: Path | None, cwd: Path, **environment: str) -> Path:
@@ -104,13 +106,76 @@ def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         StateFolder(tmp_path / "file" / ".aios").open()
 
 
+@pytest.mark.parametrize("name", ["repository", ".aios"])
+def test_a_folder_of_somebody_elses_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    for number in range(7):
+        (folder / f"file{number}").touch()
+    with pytest.raises(EnvironmentProblemError, match=r"not ours \(file0, .*, file4 and 2 more\): name an empty"):
+        StateFolder(folder).open()
+    assert len(list(folder.iterdir())) == 7
+
+
+@pytest.mark.parametrize("ignored", ["*.pyc\n", ""])
+def test_a_gitignore_that_is_not_ours_is_never_overwritten(tmp_path: Path, ignored: str) -> None:
+    (tmp_path / ".gitignore").write_text(ignored)
+    with pytest.raises(EnvironmentProblemError, match=r"not ours \(\.gitignore\)"):
+        StateFolder(tmp_path).open()
+    assert (tmp_path / ".gitignore").read_text() == ignored
+
+
+def test_what_may_be_there_beforehand_is_kept(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    for name in ("secrets", "logs"):
+        (state.path / name).mkdir(parents=True)
+    (state.path / ".gitignore").write_text("*")
+    (state.path / ".aios-x1y2.tmp").touch()  # as a crash leaves it
+    state.open()
+    assert state.exists
+    assert (state.path / ".gitignore").read_text() == "*"
+
+
+def test_a_folder_that_was_a_state_folder_remains_one_whatever_was_put_into_it(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    state.open()
+    (tmp_path / "README.md").touch()
+    state.open()
+
+
+def test_any_number_share_a_folder_and_it_is_deserted_when_the_last_one_died(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    with _started(SHARER, state, b"sharing") as first, _started(SHARER, state, b"sharing") as second:
+        for one in (first, second):
+            with state.deserted() as deserted:
+                assert not deserted
+            one.kill()
+            one.wait()
+        with state.deserted() as deserted:
+            assert deserted
+
+
+def test_nobody_begins_to_share_what_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    state.open()
+    monkeypatch.setattr("aios.embedded.state_folder.SHARE_SECONDS", 0.05)
+    with state.deserted(), pytest.raises(ServiceUnavailableError, match=r"workers\.lock"), state.share():
+        pass
+    with state.share(), state.share(), state.deserted() as deserted:
+        assert not deserted
+
+
 def _drivers(state: StateFolder) -> list[int]:
     return [pid for pid in [state.driver()] if pid is not None]
 
 
 def _driver(state: StateFolder) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-c", DRIVER, str(state.path)]
+    return _started(DRIVER, state, b"driving")
+
+
+def _started(program: str, state: StateFolder, says: bytes) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", program, str(state.path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"driving\n"
+    assert process.stdout.readline().strip() == says
     return process

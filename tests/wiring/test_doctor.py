@@ -1,8 +1,21 @@
-"""`aios doctor` accuses nobody for the time that its own libraries take to load."""
+"""`aios doctor` accuses nobody for the time that its own libraries take to load, and reports whatever anybody does."""
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
+import pytest
+from aiohttp import web
+
+from aios.embedded.state_folder import StateFolder
+from aios.ports.probe import Probe
+from aios.wiring import doctor
+from aios.wiring.credentials import FoundCredentials
+from aios.wiring.doctor import Finding, Verdict, examine
+from aios.wiring.services import Services
 from tests.cli.console import environment
 
 ASKED = """
@@ -35,3 +48,98 @@ def test_libraries_are_loaded_before_anybody_is_asked() -> None:
         [sys.executable, "-c", ASKED], capture_output=True, text=True, check=False, timeout=60, env=environment()
     )
     assert (ran.returncode, ran.stdout.strip()) == (0, ""), ran.stderr
+
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@asynccontextmanager
+async def answering(handler: Handler) -> AsyncIterator[str]:
+    """Host and port of a server that answers every request so."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def _page(_: web.Request) -> web.Response:
+    return web.Response(text="<html>Welcome</html>", content_type="text/html")
+
+
+async def _examined(folder: Path, services: Services) -> dict[str, Finding]:
+    found = await examine(StateFolder(folder), services, (), FoundCredentials())
+    return {one.subject: one for one in found}
+
+
+async def test_a_web_page_is_neither_a_memory_nor_an_embedder_and_the_rest_is_reported(tmp_path: Path) -> None:
+    async with answering(_page) as where:
+        services = Services(
+            knowledge=f"http://:hunter2@{where}/qdrant", embeddings=f"openai+http://:hunter2@{where}/v1/some"
+        )
+        found = await _examined(tmp_path, services)
+    assert (found["knowledge"].verdict, found["embeddings"].verdict) == (Verdict.PROBLEM, Verdict.PROBLEM)
+    assert f"Qdrant at http://{where}/qdrant: what answers there is not Qdrant" in found["knowledge"].text
+    assert "0 vectors for 1 texts" in found["embeddings"].text
+    assert found["broker"].verdict is Verdict.EMBEDDED
+    assert "hunter2" not in str(found)
+
+
+def _embedding(vector: list[float]) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/v1/models":
+            return web.json_response({"data": [{"id": "some"}]})
+        assert (request.path, (await request.json())["input"]) == ("/v1/embeddings", ["word"])
+        return web.json_response({"data": [{"index": 0, "embedding": vector}]})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("vector", "verdict", "said"),
+    [([0.5] * 3, Verdict.WELL, "vectors of 3 numbers"), ([0.0], Verdict.PROBLEM, "name a model that embeds")],
+)
+async def test_an_embedder_that_speaks_openais_protocol_embeds_a_word(
+    tmp_path: Path, vector: list[float], verdict: Verdict, said: str
+) -> None:
+    async with answering(_embedding(vector)) as where:
+        found = await _examined(tmp_path, Services(embeddings=f"openai+http://{where}/v1/some"))
+    assert found["embeddings"].verdict is verdict
+    assert said in found["embeddings"].details[-1]
+
+
+async def test_an_embedder_that_takes_its_time_is_said_not_to_have_been_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "EMBEDDING_PATIENCE", 0.1)
+    done = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path != "/v1/models":
+            await done.wait()
+        return web.json_response({"data": [{"id": "some"}]})
+
+    async with answering(answer) as where:
+        found = await _examined(tmp_path, Services(embeddings=f"openai+http://{where}/v1/some"))
+        done.set()
+    assert found["embeddings"].verdict is Verdict.WELL
+    assert "whether it embeds was not seen" in found["embeddings"].details[-1]
+
+
+async def test_what_nobody_foresaw_is_a_finding_that_shows_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "redis://:hun%2Fter2@127.0.0.1:1/0"
+
+    async def ask() -> Probe:
+        raise KeyError(f"{url} or hun/ter2")
+
+    monkeypatch.setattr(doctor, "_services", lambda _: (("sessions", url, ask),))
+    found = (await _examined(tmp_path, Services()))["sessions"]
+    assert found.verdict is Verdict.PROBLEM
+    assert found.text.startswith("redis://127.0.0.1:1/0: KeyError: ")
+    assert "ter2" not in found.text

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -51,6 +52,37 @@ async def test_it_says_when_it_is_ready_and_ends_when_told(tmp_path: Path) -> No
         stop.set()
         await running
     assert list((state.path / "workers").iterdir()) == []
+
+
+async def test_its_metrics_are_not_served_where_its_parents_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    await with_queue(state)
+    ready, stop = asyncio.Event(), asyncio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as parents:
+        monkeypatch.setenv("AIOS_METRICS_PORT", str(parents.getsockname()[1]))
+        running = asyncio.create_task(ProcessReplica(state.path).run(CONFIG, "dev-1", stop, ready.set))
+        async with asyncio.timeout(60):
+            await asyncio.wait({running, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            stop.set()
+            await running
+    assert ready.is_set()
+
+
+async def test_it_shares_the_state_folder_until_it_ends(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    await with_queue(state)
+    ready, stop = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(ProcessReplica(state.path).run(CONFIG, "dev-1", stop, ready.set))
+    async with asyncio.timeout(60):
+        await ready.wait()
+        with state.deserted() as deserted:
+            assert not deserted
+        stop.set()
+        await running
+    with state.deserted() as deserted:
+        assert deserted
 
 
 LOUD = """

@@ -67,7 +67,8 @@ def test_an_option_that_nobody_reads_is_refused_with_those_there_are(port: str, 
     [
         ("objects", "s3+http://k:s@127.0.0.1:9000?region=eu&prefix=a-"),
         ("broker", "amqp://u:p@127.0.0.1/?heartbeat=5&timeout=9&auth=plain&name=x"),
-        ("sessions", "redis://127.0.0.1:6379?db=3&protocol=3&health_check_interval=10"),
+        ("sessions", "redis://127.0.0.1:6379?db=3&protocol=3&health_check_interval=10&socket_connect_timeout=1.5"),
+        ("knowledge", "https://:key@127.0.0.1/behind/qdrant"),
     ],
 )
 def test_options_that_are_read_are_taken(port: str, url: str) -> None:
@@ -121,8 +122,21 @@ def test_settings_do_not_print_what_is_secret() -> None:
     [
         ("objects_url", "s3+http://k:s@host:9000/bucket", r"AIOS_OBJECTS_URL has a path.*\?prefix="),
         ("objects_url", "s3+http://k:s@host:9000?prefix=A_b", "the option prefix begins the names of buckets"),
-        ("sessions_url", "redis://host/0?max_connections=abc", "the option max_connections is a number"),
-        ("broker_url", "amqp://u:p@host/?heartbeat=", "the option heartbeat is a number"),
+        (
+            "sessions_url",
+            "redis://host/0?max_connections=abc",
+            "AIOS_SESSIONS_URL: the option max_connections is a whole",
+        ),
+        (
+            "sessions_url",
+            "redis://host/0?max_connections=1.5",
+            "AIOS_SESSIONS_URL: the option max_connections is a whole",
+        ),
+        ("sessions_url", "redis://host?db=0.5", "AIOS_SESSIONS_URL: the option db is a whole number"),
+        ("sessions_url", "redis://host?protocol=2.0", "AIOS_SESSIONS_URL: the option protocol is a whole number"),
+        ("sessions_url", "redis://host?socket_connect_timeout=x", "the option socket_connect_timeout is a number"),
+        ("broker_url", "amqp://u:p@host/?heartbeat=", "the option heartbeat is a whole number"),
+        ("broker_url", "amqp://u:p@host/?timeout=2.5", "the option timeout is a whole number"),
     ],
 )
 def test_what_the_clients_would_pass_over_or_choke_on_is_refused(port: str, url: str, said: str) -> None:

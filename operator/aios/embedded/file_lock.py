@@ -14,15 +14,17 @@ from pathlib import Path
 from aios.errors import ServiceUnavailableError
 
 
-def try_lock(path: Path) -> int | None:
-    """The descriptor that holds the lock until it is closed; None when another holds it.
+def try_lock(path: Path, *, shared: bool = False) -> int | None:
+    """The descriptor that holds the lock until it is closed; None when another holds it. Any number hold it `shared`,
+    and then nobody else does.
 
     Taken on the file that stands at `path` now: if it was replaced or removed meanwhile, it is tried again.
     """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_ino == path.stat().st_ino:
                 return descriptor
         except BlockingIOError:
@@ -36,12 +38,12 @@ def try_lock(path: Path) -> int | None:
         os.close(descriptor)
 
 
-def wait_for_lock(path: Path, *, patience: float) -> int:
+def wait_for_lock(path: Path, *, patience: float, shared: bool = False) -> int:
     """The descriptor that holds the lock until it is closed; blocks this thread up to `patience` seconds, then
     raises ServiceUnavailableError."""
     deadline = time.monotonic() + patience
     pause = 0.0005
-    while (descriptor := try_lock(path)) is None:
+    while (descriptor := try_lock(path, shared=shared)) is None:
         if time.monotonic() > deadline:
             raise ServiceUnavailableError(f"{path}: another process has held it for {patience:g} seconds")
         time.sleep(random.uniform(0.0005, pause))

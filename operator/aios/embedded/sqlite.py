@@ -30,12 +30,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
-from urllib.parse import quote
 
-from aios.errors import DiskFullError, EnvironmentProblemError, ServiceUnavailableError, disk_of
+from aios.embedded.sqlite_failures import is_damage, to_failure
+from aios.embedded.sqlite_reader import NotNowError, Reader, Work
+from aios.errors import EnvironmentProblemError, ServiceUnavailableError, disk_of
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
 Stamp = tuple[int, int]
 
 PATIENCE_SECONDS = 15.0
@@ -82,7 +82,7 @@ class Database:
         self._starting = threading.Lock()
         self._closed: Future[None] | None = None
         self._is_open = False
-        self._reader: _Reader | None = None
+        self._reader: Reader | None = None
         self.looked: Stamp = (0, 0)
         """The log's stamp when the worker thread last looked whether anybody has committed."""
 
@@ -99,15 +99,17 @@ class Database:
 
         `durable`: survives power loss; otherwise only the death of any process. An exception of `work` undoes its
         transaction and is raised here. Raises ServiceUnavailableError when the file stayed locked or the commit
-        failed. A caller that is cancelled meanwhile does not know whether it was committed.
+        failed, EnvironmentProblemError when the file is damaged. A caller that is cancelled meanwhile does not know
+        whether it was committed.
         """
         return await self._submit(_Job(work, writes=True, durable=durable))
 
     async def read(self, work: Work[T]) -> T:
-        """Run `work` on one consistent state of the database. It must not write, and may be run twice."""
+        """Run `work` on one consistent state of the database. It must not write, and may be run twice. Raises as
+        `write` does."""
         if self._is_open and self._closed is None:
-            self._reader = self._reader or _Reader(self.path)
-            with contextlib.suppress(_NotNowError):
+            self._reader = self._reader or Reader(self.path)
+            with contextlib.suppress(NotNowError):
                 answer = self._reader.read(work)
                 await asyncio.sleep(0)  # who asks in a loop must let others have a turn
                 return answer
@@ -159,9 +161,10 @@ class Database:
                 if connection is not None:
                     self._run(connection, jobs)
             except BaseException as error:  # noqa: BLE001  # whatever it is belongs to the callers, who wait for it
+                failure = to_failure(self.path, error) if is_damage(error) else error
                 for job in jobs:
                     if not job.future.done():
-                        job.future.set_exception(error)
+                        job.future.set_exception(failure)
         if connection is not None:
             connection.close()
         if self._closed is not None:
@@ -197,41 +200,6 @@ class Database:
                 self._on_change(others)
 
 
-class _NotNowError(Exception):
-    """Not without waiting, or not in this thread."""
-
-
-class _Reader:
-    """A connection that only reads, for the thread that made it."""
-
-    def __init__(self, path: Path) -> None:
-        self._thread = threading.get_ident()
-        self._sqlite: sqlite3.Connection | None = None
-        with contextlib.suppress(sqlite3.OperationalError):
-            place = f"file:{quote(str(path))}?mode=ro"
-            self._sqlite = sqlite3.connect(
-                place, uri=True, timeout=0, isolation_level=None, check_same_thread=False
-            )  # `close` may come from another thread
-
-    def read(self, work: Work[T]) -> T:
-        """Run `work` at once. Raises _NotNowError and what `work` raises."""
-        if self._sqlite is None or threading.get_ident() != self._thread:
-            raise _NotNowError
-        try:
-            self._sqlite.execute("BEGIN")
-            try:
-                return work(self._sqlite)
-            finally:
-                self._sqlite.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            raise _NotNowError from error
-
-    def close(self) -> None:
-        if self._sqlite is not None:
-            self._sqlite.close()
-            self._sqlite = None
-
-
 class _Connection:
     """The connection that writes, in the worker thread."""
 
@@ -253,7 +221,7 @@ class _Connection:
         except BaseException as error:
             self.close()
             if isinstance(error, sqlite3.DatabaseError):
-                raise EnvironmentProblemError(f"{path}: {error}; is it damaged, or no file of ours?") from error
+                raise to_failure(path, error) from error
             raise
         self._durable = self._set_durable(True)
         self._seen = self._state()
@@ -339,10 +307,11 @@ class _Connection:
             result = job.work(self._sqlite)
         except BaseException as error:
             if not self._sqlite.in_transaction:  # SQLite itself gave up (disk full): nothing of the batch stands
-                raise _unavailable(self._path, error) from error
+                raise to_failure(self._path, error) from error
             self._sqlite.execute("ROLLBACK TO job")
             self._sqlite.execute("RELEASE job")
-            failure = _unavailable(self._path, error) if isinstance(error, sqlite3.OperationalError) else error
+            is_ours = isinstance(error, sqlite3.OperationalError) or is_damage(error)
+            failure = to_failure(self._path, error) if is_ours else error
             return lambda: job.future.set_exception(failure)
         self._sqlite.execute("RELEASE job")
         return lambda: job.answer(result)
@@ -388,7 +357,11 @@ class _Connection:
             except sqlite3.OperationalError as error:
                 busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
                 if not busy or time.monotonic() > deadline:
-                    raise _unavailable(self._path, error) from error
+                    raise to_failure(self._path, error) from error
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    raise to_failure(self._path, error) from error
+                raise
             # Random, so that processes that collided do not collide again; short, because holders are quick.
             time.sleep(random.uniform(0.0005, pause))
             pause = min(pause * 1.5, 0.02)
@@ -398,9 +371,3 @@ class _Connection:
         with contextlib.suppress(sqlite3.Error, ServiceUnavailableError), self._alone():
             self._sqlite.close()
         os.close(self._writer)
-
-
-def _unavailable(path: Path, error: BaseException) -> ServiceUnavailableError:
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-        return DiskFullError(path, str(error))
-    return ServiceUnavailableError(f"{path}: {error}")

@@ -1,25 +1,34 @@
 """The state folder `.aios/`: where everything a laptop remembers lies, and who may drive it.
 
 Any number of processes may look and write through the ports; only one drives (`aios up`), held by a lock that dies
-with it. A folder that a newer version made is refused before anything in it is touched.
+with it, and workers that are processes of their own hold another together, so that nobody clears away what they use.
+A folder that a newer version made, or that is somebody else's, is refused before anything in it is touched.
 """
 
 import contextlib
 import json
 import os
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aios.embedded.file_lock import try_lock
-from aios.errors import DiskFullError, EnvironmentProblemError, disk_of
+from aios.embedded.cards import is_unfinished, room, write_card
+from aios.embedded.file_lock import try_lock, wait_for_lock
+from aios.errors import EnvironmentProblemError
 
 FOLDER = ".aios"
 VARIABLE = "AIOS_STATE_DIR"
 SCHEMA = 1
 """Of the folder's layout; each database has a version of its own besides."""
+IGNORED = "*"
+"""What git is told to ignore of it: everything."""
+SECRETS = "secrets"
+_BEFOREHAND = frozenset({SECRETS, "logs"})
+"""What may be there before it is a state folder: keys that somebody put there, and the log of who will open it."""
+_NAMED = 5
+"""Names of others' files that a message lists."""
+SHARE_SECONDS = 15.0
 
 
 class StateFolder:
@@ -84,20 +93,46 @@ class StateFolder:
     def knowledge(self) -> Path:
         return self.path / "knowledge"
 
+    @property
+    def services(self) -> Path:
+        """Which services hold its truth, where any do."""
+        return self.path / "services.json"
+
     def open(self) -> None:
-        """Make it if it is not there. Raises EnvironmentProblemError when a newer version made it or it cannot be
-        written."""
-        try:
-            with _room(self.path):
-                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make it if it is not there. Raises EnvironmentProblemError when a newer version made it, it cannot be
+        written, or it is a folder of somebody else's."""
+        self.refuse_others()
+        with self._usable(), room(self.path):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.exists:
-                _write(self.path / ".gitignore", "*\n")
-                _write(self.path / "version.json", json.dumps({"schema": SCHEMA}))
+                if not os.path.lexists(self.path / ".gitignore"):
+                    write_card(self.path / ".gitignore", f"{IGNORED}\n")
+                write_card(self.path / "version.json", json.dumps({"schema": SCHEMA}))
+        self.check_version()
+
+    def refuse_others(self) -> None:
+        """A folder that holds files and no version of ours is not taken for a state folder: whoever says `-C .` in a
+        repository, as to git, does not want it filled with databases. Raises EnvironmentProblemError."""
+        with self._usable():
+            entries = self.path.iterdir() if self.path.exists() else ()
+            found = sorted(entry.name for entry in entries if not _may_be_there(entry))
+        # Asked last: who opens it at this moment writes the version before anything else of ours.
+        if found and not self.exists:
+            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+            instead = f"such as {self.path / FOLDER}" if self.path.name != FOLDER else "or move them away"
+            raise EnvironmentProblemError(
+                f"{self.path} is no state folder and holds files that are not ours "
+                f"({', '.join(found[:_NAMED])}{more}): name an empty or new folder, {instead}"
+            )
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise EnvironmentProblemError(
                 f"cannot use the state folder {self.path}: {error}; set {VARIABLE} to a folder you may write"
             ) from error
-        self.check_version()
 
     def identity(self, *, make: bool = True) -> str:
         """What tells this folder from every other one, whatever host or path it moves to; made at the first question,
@@ -111,7 +146,7 @@ class StateFolder:
             made = uuid.uuid4().hex
         except (ValueError, KeyError, TypeError) as error:
             raise EnvironmentProblemError(f"{card} is damaged ({error}): restore it, or remove it") from error
-        _write(card, json.dumps({"id": made}))
+        write_card(card, json.dumps({"id": made}))
         return made
 
     def check_version(self) -> None:
@@ -136,7 +171,7 @@ class StateFolder:
         """Open it and be its only driver. Raises EnvironmentProblemError naming the one who is."""
         self.open()
         lock, card = self.path / "up.lock", self.path / "up.json"
-        with _room(self.path):
+        with room(self.path):
             descriptor = try_lock(lock)
         if descriptor is None:
             raise EnvironmentProblemError(
@@ -144,11 +179,39 @@ class StateFolder:
                 f"`aios down`), or set {VARIABLE} to another folder"
             )
         try:
-            _write(card, json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
+            write_card(card, json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
             yield
             card.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
+
+    @contextlib.contextmanager
+    def share(self) -> Iterator[None]:
+        """Open it and work in it, beside others who do: until the end it is not `deserted`. Raises as `open` does,
+        and ServiceUnavailableError when somebody clears it away all the time."""
+        self.open()
+        try:
+            descriptor = wait_for_lock(self._workers, patience=SHARE_SECONDS, shared=True)
+        except FileNotFoundError as error:
+            raise EnvironmentProblemError(f"the state folder {self.path} was deleted just now: try again") from error
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def deserted(self) -> Iterator[bool]:
+        """Whether nobody shares it; if so, nobody begins to meanwhile."""
+        descriptor = try_lock(self._workers)
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    @property
+    def _workers(self) -> Path:
+        return self.path / "workers.lock"
 
     def driver(self) -> int | None:
         """The process id of the one who drives it now, None when nobody does."""
@@ -171,24 +234,13 @@ def _who(card: Path) -> str:
         return "another process, which has just started"
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace it at once: a reader or a crash never sees half of it."""
-    with _room(path), tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            Path(file.name).unlink()
-            raise
-    Path(file.name).replace(path)
+def _may_be_there(entry: Path) -> bool:
+    """Before it is a state folder."""
+    if entry.name == ".gitignore":
+        return ignores_all(entry)
+    return entry.name in _BEFOREHAND or is_unfinished(entry.name)
 
 
-@contextlib.contextmanager
-def _room(path: Path) -> Iterator[None]:
-    """Nothing runs yet that could wait for room. Raises EnvironmentProblemError when there is none."""
-    try:
-        with disk_of(path):
-            yield
-    except DiskFullError as error:
-        raise EnvironmentProblemError(str(error)) from error
+def ignores_all(file: Path) -> bool:
+    """Whether this is a `.gitignore` as we write it, or as somebody does who means the same."""
+    return file.is_file() and file.read_text(encoding="utf-8", errors="replace").strip() == IGNORED

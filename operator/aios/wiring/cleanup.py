@@ -1,13 +1,22 @@
-"""What a deleted project with deletionPolicy Delete leaves behind, removed: its runs, then its files. Not so while
-another installation declares the same project over the same services: then both are that one's, too."""
+"""What the deleted leave behind, removed: of a project with deletionPolicy Delete its runs, then its files; of a team
+what it remembers, which a later team of its name would recall as its own. Not so while another installation declares
+the same over the same services: then it is that one's, too."""
 
+from collections.abc import Awaitable, Callable
+
+from aios.errors import EnvironmentProblemError
 from aios.naming import bucket_name, workspace_prefix
+from aios.ports.knowledge import Knowledge
 from aios.ports.object_store import BucketAdmin
 from aios.projects.engine import Engine
 from aios.reconcile.world import Cleanup
+from aios.spec.base import Kind, Ref
 from aios.spec.project import Project
 from aios.wiring.declaring import Names
 from aios.wiring.departures import Told, to_log, where
+
+LetGo = Callable[[Ref], Awaitable[bool]]
+"""Lets others use the name of what is gone; False: not yet, ask again."""
 
 
 def project_cleanup(
@@ -32,3 +41,21 @@ def project_cleanup(
         told(project.ref, "its runs and files are removed (deletionPolicy: Delete)")
 
     return cleanup
+
+
+def letting_go(knowledge: Knowledge, names: Names | None = None, *, told: Told = to_log) -> LetGo:
+    """Forgets what a team remembers before its name is free; with `names` others on the same services are heeded.
+
+    It raises ServiceUnavailableError while nobody can be asked to forget: the name is kept, and whoever called tries
+    again. A memory that stays out of reach until somebody mends it keeps no name, but `told` hears of it.
+    """
+
+    async def let_go(gone: Ref) -> bool:
+        if gone.kind is Kind.TEAM and not (names and await names.elsewhere(gone)):
+            try:
+                await knowledge.forget(gone.namespace, gone.name)
+            except EnvironmentProblemError as error:
+                told(gone, f"what it remembered stays, and a later team of this name will recall it: {error}")
+        return names is None or await names.let_go(gone)
+
+    return let_go

@@ -60,10 +60,10 @@ class Departures:
         try:
             others = await self._names.others(ref) if self._names else ()
         except ServiceUnavailableError as error:
-            return f"its agents go; whether its queues may go as well is looked at later: {error}"
+            return f"its agents go; whether its queues and memories may go as well is looked at later: {error}"
         if others:
-            return f"its agents go; its queues stay, for {where(others)} declares it too"
-        return "its agents and queues go"
+            return f"its agents go; its queues and memories stay, for {where(others)} declares it too"
+        return "its agents, queues and memories go"
 
     async def _of_project(self, ref: Ref) -> str:
         """One that nothing was cleaned up for: its policy is Retain, or it never began."""

@@ -1,28 +1,36 @@
 """`aios doctor`: asks every service and model that would be used who it is, and says what is missing and how to get it.
 
-It spends nothing: models are asked for their names, never for an answer. Keys are named by their source, never shown.
+It spends nothing: models are asked for their names, never for an answer; only an embedder, which runs on a machine of
+yours, embeds a word. Keys are named by their source, never shown. Whoever fails in a way that nobody foresaw is a line
+of the report, too: one that ends with a trace says nothing of all the others.
 """
 
 import asyncio
 import importlib.util
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import import_module
+from urllib.parse import unquote, urlsplit
 
 from aios.embedded.state_folder import StateFolder
 from aios.errors import AiosError, EnvironmentProblemError, MissingExtraError, ModelCallError, install_line
 from aios.ports.credentials import Credentials
 from aios.ports.probe import Probe
 from aios.spec.model import Model, ModelSpec
-from aios.spec.vocabulary import Provider
+from aios.spec.vocabulary import Privacy, Provider
 from aios.wiring.chat_models import ApiKey, advice, needs_key, vendor_variable
-from aios.wiring.embedders import probe_embedder
+from aios.wiring.embedders import probe_embedder, read_url
 from aios.wiring.services import Services, variable, without_credentials
+from aios.wiring.truth import compare
 
 PATIENCE = 10.0
 """Seconds that any one of them may take."""
+EMBEDDING_PATIENCE = 5.0
+"""Of those, for one word: a server may load its model first."""
+TOLD = 300
+"""Characters of an error that nobody foresaw."""
 EXTRAS = {
     "memory": "qdrant_client",
     "kubernetes": "kopf",
@@ -85,7 +93,7 @@ async def examine(
     _import(services, models)
     asked = [_service(port, url, ask) for port, url, ask in _services(services)]
     asked += [_model(model, credentials) for model in models]
-    return [_folder(state), *await asyncio.gather(*asked), *_extras()]
+    return [_folder(state, services), *await asyncio.gather(*asked), *_extras()]
 
 
 def _import(services: Services, models: Sequence[Model]) -> None:
@@ -100,11 +108,13 @@ def _import(services: Services, models: Sequence[Model]) -> None:
                 import_module(f"aios.adapters.{adapter}.probe")
 
 
-def _folder(state: StateFolder) -> Finding:
-    if not state.exists:
-        return Finding("state", Verdict.WELL, f"{state.path} does not exist yet; `aios up` makes it")
+def _folder(state: StateFolder, services: Services) -> Finding:
     try:
+        state.refuse_others()
+        if not state.exists:
+            return Finding("state", Verdict.WELL, f"{state.path} does not exist yet; `aios up` makes it")
         state.check_version()
+        compare(state, services)
     except EnvironmentProblemError as error:
         return Finding("state", Verdict.PROBLEM, str(error))
     driver = state.driver()
@@ -138,7 +148,7 @@ def _services(services: Services) -> Sequence[tuple[str, str, Ask]]:
         return await probe(services.knowledge)
 
     async def embeddings() -> Probe:
-        return await probe_embedder(services.embeddings)
+        return await _tried(services.embeddings, await probe_embedder(services.embeddings))
 
     return (
         ("broker", services.broker, rabbitmq),
@@ -156,10 +166,43 @@ async def _service(port: str, url: str, ask: Ask) -> Finding:
         return Finding(port, Verdict.MISSING, told)
     if not url:
         return Finding(port, Verdict.EMBEDDED, f"{_TWINS[port]} in the state folder; or set {variable(port)}")
-    return await _asked(port, without_credentials(url), ask)
+    return await _asked(port, without_credentials(url), ask, secrets=_secrets(url))
 
 
-async def _asked(subject: str, where: str, ask: Ask) -> Finding:
+async def _tried(url: str, found: Probe) -> Probe:
+    """Any web server may list something or nothing as an OpenAI server does: a vector shows that it embeds."""
+    stated = read_url(url)
+    if stated.spec.provider is not Provider.OPENAI_COMPATIBLE or found.problems:
+        return found
+    from aios.adapters.openai_compatible.embedder import OpenAICompatibleEmbedder
+
+    embedder = OpenAICompatibleEmbedder(stated.spec, stated.api_key, least=stated.least)
+    try:
+        async with asyncio.timeout(EMBEDDING_PATIENCE):
+            (vector,) = await embedder.embed(["word"], Privacy.PUBLIC)
+    except TimeoutError:
+        told = f"no vector within {EMBEDDING_PATIENCE:.0f} s: whether it embeds was not seen, it may be loading a model"
+        return replace(found, details=(*found.details, told))
+    if not any(vector):
+        return replace(found, problems=(f"{stated.spec.model} has no vector for a word: name a model that embeds",))
+    return replace(found, details=(*found.details, f"vectors of {len(vector):,} numbers"))
+
+
+def _secrets(url: str) -> tuple[str, ...]:
+    """What of a URL is shown to nobody, as it stands there and as it is meant."""
+    password = urlsplit(url).password or ""
+    return tuple(secret for secret in (password, unquote(password)) if secret)
+
+
+def _unforeseen(error: Exception, secrets: Sequence[str]) -> str:
+    said = str(error)
+    for secret in secrets:
+        said = said.replace(secret, "***")
+    return f"{type(error).__name__}: {said[:TOLD]}" if said else type(error).__name__
+
+
+async def _asked(subject: str, where: str, ask: Ask, *, secrets: Sequence[str] = ()) -> Finding:
+    """`secrets`: what no finding may show."""
     try:
         async with asyncio.timeout(PATIENCE):
             probe = await ask()
@@ -170,6 +213,8 @@ async def _asked(subject: str, where: str, ask: Ask) -> Finding:
         return Finding(subject, Verdict.PROBLEM, str(MissingExtraError(extra, f"{where} ({error.name})")))
     except AiosError as error:
         return Finding(subject, Verdict.PROBLEM, str(error))
+    except Exception as error:  # noqa: BLE001  # the others are to be told of all the same
+        return Finding(subject, Verdict.PROBLEM, f"{where}: {_unforeseen(error, secrets)}")
     verdict = Verdict.PROBLEM if probe.problems else Verdict.WELL
     told = f"{probe.service} {probe.version}".strip()
     return Finding(subject, verdict, f"{told}  {where}  {probe.milliseconds:.1f} ms", (*probe.details, *probe.problems))
@@ -192,7 +237,10 @@ async def _model(model: Model, credentials: Credentials) -> Finding:
         return found.value if found else ""
 
     where = without_credentials(spec.endpoint or "") or "the vendor's own endpoint"
-    finding = await _asked(name, f"{spec.model or ''} at {where}".strip(), lambda: _ask_model(spec, api_key))
+    secrets = (*_secrets(spec.endpoint or ""), *([found.value] if found else []))
+    finding = await _asked(
+        name, f"{spec.model or ''} at {where}".strip(), lambda: _ask_model(spec, api_key), secrets=secrets
+    )
     key = (f"key: {found.source}",) if found else ()
     return Finding(finding.subject, finding.verdict, finding.text, (*key, *finding.details))
 

@@ -9,7 +9,6 @@ import uuid
 from dataclasses import dataclass, field
 from functools import partial
 
-from aios import __version__
 from aios.adapters.kubernetes.api import connect
 from aios.adapters.kubernetes.identity import cluster_identity
 from aios.adapters.kubernetes.resources import KubernetesResources
@@ -20,8 +19,9 @@ from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
 from aios.projects.holders import Holders, Installation
 from aios.settings import log_unknown_variables
-from aios.telemetry import LOOPBACK, configure_logs, serve_metrics
+from aios.telemetry import LOOPBACK, configure_logs
 from aios.wiring.instrument import as_they_are
+from aios.wiring.metrics import open_metrics
 from aios.wiring.outages import Outages, to_log
 from aios.wiring.patience import until_served
 from aios.wiring.ports import WorkPorts, open_work_ports
@@ -68,9 +68,7 @@ async def _run(options: EngineOptions, stop: asyncio.Event) -> None:
     if missing and not options.pod:
         raise EnvironmentProblemError(f"an engine needs {', '.join(missing)}; `aios doctor` says what each is")
     ready = asyncio.Event()
-    metrics = serve_metrics(
-        "engine", __version__, port=options.metrics_port, address=options.metrics_address, ready=ready.is_set
-    )
+    metrics = open_metrics("engine", port=options.metrics_port, address=options.metrics_address, ready=ready.is_set)
     log.info("probes and metrics on port %d", metrics.port)
     work = wait_unserved(missing, OPERATORS_NAMESPACE, stop) if missing else _drive(options, ready)
     driving = asyncio.create_task(work)

@@ -11,12 +11,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aios.cancellation import cancelled
 from aios.desired.nouns import WorkerConfig
 from aios.errors import AiosError
+from aios.wiring.metrics import VARIABLES
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class ProcessReplica:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "aios", "worker", "--config", str(file), "--state", str(self._state),
             "--id", worker_id, "--parent", str(os.getpid()),
+            env=_inherited(os.environ),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         # Both are read until they end, whatever becomes of the rest: a child blocks on a pipe that is full, and the end
@@ -63,6 +65,12 @@ class ProcessReplica:
                 await process.wait()
             await cancelled(last_words, announced)
             file.unlink(missing_ok=True)
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """All but where to serve metrics: this process has that port, and a child that wants it, too, ends at once. It
+    takes a free one, on loopback."""
+    return {name: value for name, value in environment.items() if name.upper() not in VARIABLES}
 
 
 async def _watch(process: asyncio.subprocess.Process, stop: asyncio.Event, last_words: "asyncio.Task[str]") -> None:

@@ -1,8 +1,8 @@
 """Reconciler and engine in one process over one state folder, and, unless workers run elsewhere, the workers too.
 
 Whoever holds the folder's lock runs this; nobody else does, so what it ran before is dead, and what that left in the
-folder is removed. Workers that run elsewhere live on, and what real services hold is shared with others: there leases
-and heartbeats expire by themselves.
+folder is removed, unless a worker that is a process of its own is at work in it. Such workers live on, and what real
+services hold is shared with others: there leases and heartbeats expire by themselves.
 """
 
 import asyncio
@@ -10,8 +10,9 @@ import contextlib
 import logging
 import os
 import shutil
+import time
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from enum import Enum
 from functools import partial
@@ -41,7 +42,7 @@ from aios.spec.agent import Agent
 from aios.spec.base import Kind, Ref
 from aios.spec.vocabulary import AgentPhase
 from aios.wiring.chat_models import ChatModels
-from aios.wiring.cleanup import project_cleanup
+from aios.wiring.cleanup import letting_go, project_cleanup
 from aios.wiring.credentials import FoundCredentials
 from aios.wiring.declaring import Names
 from aios.wiring.departures import Departures, Told, to_log
@@ -58,6 +59,12 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.1
 LEAVE_SECONDS = 1.0
 """What was cancelled at the end has so long to put away its leases and heartbeats, which expire by themselves."""
+LINGER_SECONDS = 1.5
+"""Workers of a process that was killed live so long: where the kernel does not end them they look once a second."""
+WORKERS_LIVE = (
+    "workers of this state folder still run, so nothing in it is cleared away: what others held in it is free again "
+    "within seconds"
+)
 PACE = Pace(workers=4, longest_delay=30.0, resync=60.0)
 
 
@@ -118,7 +125,7 @@ class Laptop:
                 activity=session_activity(ports.sessions, ledger.read),
                 cleanup=project_cleanup(self._engine, ports.bucket_admin, names, told=self.departures.cleaned),
                 elsewhere=names.elsewhere if names else None,
-                let_go=names.let_go if names else None,
+                let_go=letting_go(ports.knowledge, names, told=deleted),
                 services_ready=True,
             )
         )
@@ -231,15 +238,16 @@ async def laptop(
     clock: Clock | None = None,
     takes_over: str = "",
     deleted: Told = to_log,
+    waiting: Callable[[str], None] = log.warning,
 ) -> AsyncIterator[Laptop]:
     """Take the state folder and open its ports; nothing runs before `Laptop.run`. `takes_over`: the command that ends
-    the hold of an installation that is gone.
+    the hold of an installation that is gone. `waiting` is told, in a sentence, what there is to wait for.
 
     Raises EnvironmentProblemError when another process drives the folder.
     """
     with state.drive():
         if workers is not Workers.ELSEWHERE:
-            await forget_the_dead(state)
+            await _forget_unless_shared(state, waiting)
         ports = open_ports(state, services or Services(), instrument)
         running = Laptop(
             state,
@@ -277,11 +285,24 @@ def names_of(state: StateFolder, ports: LaptopPorts, *, looking: bool = False, t
     return Names(known, ports.journal, ports.resources)
 
 
+async def _forget_unless_shared(state: StateFolder, waiting: Callable[[str], None]) -> None:
+    until = time.monotonic() + LINGER_SECONDS
+    while True:
+        with state.deserted() as deserted:
+            if deserted:
+                await forget_the_dead(state)
+                return
+        if time.monotonic() > until:
+            waiting(WORKERS_LIVE)
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 async def forget_the_dead(state: StateFolder) -> None:
     """Leases and heartbeats of former workers: they all died with the process that held the lock, so their tasks
     need not wait for the leases to expire. Their working copies go too: they may hold what later tasks must not see,
     and are made anew from the record. What caches hold is as good as before. Only for the lock's holder, before any
-    port is open."""
+    port is open, while the folder is deserted: under a worker that lives another would claim what it is at."""
     shutil.rmtree(state.scratch, ignore_errors=True)
     _remove(state.leases)
     try:

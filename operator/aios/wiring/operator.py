@@ -28,8 +28,8 @@ from aios.projects.holders import Holders, Installation
 from aios.reconcile.activity import session_activity
 from aios.reconcile.reconciler import RECONCILED_KINDS, Reconciler
 from aios.reconcile.world import World
-from aios.spec.base import Kind, Ref
-from aios.wiring.cleanup import project_cleanup
+from aios.spec.base import Ref
+from aios.wiring.cleanup import letting_go, project_cleanup
 from aios.wiring.declaring import Names
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
@@ -116,10 +116,6 @@ async def open_cluster(
 
 def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
     names = _names(ports, api, world.resources)
-
-    async def let_go(gone: Ref) -> bool:
-        return gone.kind is not Kind.PROJECT or await names.let_go(gone)
-
     # It never runs: it lends its fences to the removal of deleted projects.
     engine = Engine(
         EnginePorts(
@@ -138,7 +134,7 @@ def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
         activity=session_activity(ports.sessions, ActivityLedger(ports.journal).read),
         cleanup=project_cleanup(engine, ports.bucket_admin, names),
         declare=names.declare_project,
-        let_go=let_go,
+        let_go=letting_go(ports.knowledge, names),
         services_ready=True,
     )
 

@@ -32,18 +32,10 @@ _OPTIONS = {
     "embeddings": ("least", "mine"),
 }
 """What a URL may state after its `?`, besides the options of TLS: ours, and those of the clients that read it whole."""
-_NUMBERS = frozenset(
-    {
-        "db",
-        "heartbeat",
-        "health_check_interval",
-        "least",
-        "max_connections",
-        "protocol",
-        "socket_connect_timeout",
-        "timeout",
-    }
-)
+_INTEGERS = frozenset({"db", "health_check_interval", "heartbeat", "max_connections", "protocol", "timeout"})
+"""Their clients choke on 1.5, or take it for 0."""
+_NUMBERS = frozenset({"least", "socket_connect_timeout"})
+_INTEGER = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _PREFIX = re.compile(r"([a-z0-9][a-z0-9-]{0,29})?")
 """Of bucket names, which have 63 characters at most, and a namespace comes after it."""
@@ -145,6 +137,8 @@ def _require_sound_options(port: str, url: str) -> None:
     for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
         if name in _NUMBERS and not _NUMBER.fullmatch(value):
             raise EnvironmentProblemError(f"{variable(port)}: the option {name} is a number, and this is none")
+        if name in _INTEGERS and not _INTEGER.fullmatch(value):
+            raise EnvironmentProblemError(f"{variable(port)}: the option {name} is a whole number, and this is none")
         if name == "prefix" and not _PREFIX.fullmatch(value):
             raise EnvironmentProblemError(
                 f"{variable(port)}: the option prefix begins the names of buckets: at most 30 of a-z, 0-9 and -, the "

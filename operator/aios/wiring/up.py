@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from aios import __version__
 from aios.cancellation import cancelled
 from aios.embedded.state_folder import StateFolder
 from aios.errors import EnvironmentProblemError, InvalidSpecError
@@ -22,13 +21,13 @@ from aios.spec.base import Kind, Ref
 from aios.spec.catalogue import Declared
 from aios.spec.loading import Loaded
 from aios.spec.project import Project
-from aios.telemetry import MetricsServer, serve_metrics
 from aios.wiring.attend import submit
 from aios.wiring.audience import Audience, last_words, show
 from aios.wiring.ending import Ended, has_ended
 from aios.wiring.follow import RunReader, positions
 from aios.wiring.instrument import Instrument, as_they_are
 from aios.wiring.laptop import LEAVE_SECONDS, Laptop, Workers, laptop
+from aios.wiring.metrics import open_metrics
 from aios.wiring.missing_workers import tell_missing
 from aios.wiring.outages import Outages
 from aios.wiring.patience import until_free, until_served
@@ -83,24 +82,14 @@ async def up(
         instrument=outages.instrument(instrument),
         takes_over=options.takes_over,
         deleted=audience.deleted,
+        waiting=audience.waiting,
     ) as running:
-        metrics = _serve_metrics(options)
+        metrics = open_metrics("up", port=options.metrics_port, address=options.metrics_address)
         try:
             audience.opened(options.state, new=new, metrics=metrics.url)
             return await outages.admitted(_Up(options, audience, running).run(loaded, stop))
         finally:
             metrics.close()
-
-
-def _serve_metrics(options: UpOptions) -> MetricsServer:
-    address, port = options.metrics_address, options.metrics_port
-    try:
-        return serve_metrics("up", __version__, port=port, address=address)
-    except OSError as error:
-        raise EnvironmentProblemError(
-            f"cannot serve /metrics at {address} port {port}: {error.strerror}; set AIOS_METRICS_ADDRESS and "
-            "AIOS_METRICS_PORT (0 takes a free one)"
-        ) from error
 
 
 class _Up:

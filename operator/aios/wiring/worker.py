@@ -18,18 +18,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from aios import __version__
 from aios.agents.ports import AgentPorts
 from aios.desired.nouns import WorkerConfig
 from aios.embedded.state_folder import StateFolder
 from aios.errors import EnvironmentProblemError, InvalidSpecError
 from aios.naming import bucket_name
 from aios.settings import Settings, log_unknown_variables, read_settings
-from aios.telemetry import MetricsServer, bound, configure_logs, serve_metrics
+from aios.telemetry import MetricsServer, bound, configure_logs
 from aios.wiring.chat_models import ChatModels
 from aios.wiring.credentials import FoundCredentials
 from aios.wiring.instrument import as_they_are
 from aios.wiring.isolated import READY, outlive_not
+from aios.wiring.metrics import open_metrics
 from aios.wiring.outages import Outages, to_log
 from aios.wiring.ports import WorkPorts, open_ports, open_work_ports
 from aios.wiring.published import AgentName, follow_published
@@ -87,6 +87,8 @@ def run(options: WorkerOptions) -> int:
     services = Services.from_settings(settings)
     config = _read(options.config) if options.config else None
     state = StateFolder(options.state) if options.state is not None else None
+    if state is not None:
+        state.refuse_others()  # before our log lies in somebody's folder
     logs = state.path / "logs" / "workers.jsonl" if state else None
     loud = options.verbose or settings.verbose
     # A supervisor takes what stands on stderr for last words; a person who started it wants to see it work.
@@ -99,7 +101,12 @@ def run(options: WorkerOptions) -> int:
             f"this worker knows no {', '.join(services.missing())}: on a laptop `aios up` starts workers itself; name "
             "its state folder with --state DIR, or set these variables (`aios doctor` says what each is)"
         )
-    return _until_told(lambda stop: _serve(options, settings, services, config=config, state=state, stop=stop), options)
+
+    async def serve(stop: asyncio.Event) -> None:
+        with state.share() if state is not None else contextlib.nullcontext():
+            await _serve(options, settings, services, config=config, state=state, stop=stop)
+
+    return _until_told(serve, options)
 
 
 def _until_told(work: Callable[[asyncio.Event], Awaitable[None]], options: WorkerOptions) -> int:
@@ -134,8 +141,7 @@ async def _serve(
     state: StateFolder | None,
     stop: asyncio.Event,
 ) -> None:
-    if state is not None:
-        state.open()
+    """Over `state`, if there is one, which this process shares."""
     is_ready = asyncio.Event()
     metrics = _metrics(settings, is_ready.is_set)
     # A supervisor, or a cluster, would start it again and again: there it waits, with the reason in its log.
@@ -216,9 +222,7 @@ def _scratch(state: StateFolder | None) -> Iterator[Path]:
 
 
 def _metrics(settings: Settings, ready: Callable[[], bool]) -> MetricsServer:
-    return serve_metrics(
-        "worker", __version__, port=settings.metrics_port, address=settings.metrics_address, ready=ready
-    )
+    return open_metrics("worker", port=settings.metrics_port, address=settings.metrics_address, ready=ready)
 
 
 def _read(path: Path) -> WorkerConfig:

@@ -3,7 +3,10 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from aios.adapters.redis.connection import RedisServer
+from aios.errors import EnvironmentProblemError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -11,6 +14,14 @@ if TYPE_CHECKING:
 
 def test_an_ipv6_address_is_shown_as_a_url_has_it() -> None:
     assert RedisServer("redis://:p@[::1]:6379/0").address == "[::1]:6379"
+
+
+@pytest.mark.parametrize("options", ["max_connections=1.5", "db=x"])
+async def test_what_the_library_makes_nothing_of_is_named_by_its_variable_and_the_url_not_shown(options: str) -> None:
+    server = RedisServer(f"redis://:hunter2@127.0.0.1:1?{options}")
+    with pytest.raises(EnvironmentProblemError, match=f"AIOS_SESSIONS_URL: .*{options.partition('=')[0]}") as refused:
+        await server.call(lambda redis: redis.get("x"))
+    assert "hunter2" not in str(refused.value)
 
 
 async def test_whoever_calls_is_cancelled_at_any_moment(redis_server: str) -> None:

@@ -15,6 +15,7 @@ from aios.adapters.kubernetes.api import Manifest
 from aios.desired.nouns import Worker, WorkerConfig
 from aios.naming import ANNOTATION_CONFIG_DIGEST, GROUP, LABEL_TIER, digest, labels
 from aios.spec.vocabulary import Locality, Privacy, seconds
+from aios.telemetry import EVERYWHERE
 
 METRICS_PORT = 9464
 CONFIG_FOLDER = "/etc/aios"
@@ -124,9 +125,12 @@ def _network_policy(worker: Worker, owner: Owner | None) -> Manifest:
     }
     neighbours: dict[str, Any] = {"to": [{"podSelector": {}}]}
     services = {"to": [{"namespaceSelector": {"matchLabels": {LABEL_SERVICES: "true"}}}]}
-    # Link-local is left out: cloud providers hand out the node's own credentials there.
+    # Where cloud providers hand out the node's own credentials is left out: link-local, and single addresses of AWS and Google.
     internet = {
-        "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}],
+        "to": [
+            {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}},
+            {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"]}},
+        ],
         "ports": [{"port": 443, "protocol": "TCP"}],
     }
     egress = [dns, neighbours, services, *([internet] if allows_internet(worker.config) else [])]
@@ -226,7 +230,7 @@ def _container(worker: Worker, settings: PodSettings) -> dict[str, Any]:
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "AIOS_METRICS_PORT", "value": str(METRICS_PORT)},
-            {"name": "AIOS_METRICS_ADDRESS", "value": "0.0.0.0"},
+            {"name": "AIOS_METRICS_ADDRESS", "value": EVERYWHERE},
             *pod_services.stated(settings.team),
         ],
         "envFrom": pod_services.sources(settings.services, settings.team),

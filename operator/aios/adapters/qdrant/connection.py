@@ -19,6 +19,9 @@ SECONDS = 10
 """For any one request."""
 PORT = 6333
 _NO_VECTOR = "Not existing vector name"
+_NO_ANSWER = (ValueError, AssertionError)
+"""What the client raises when it is answered with success and something else than Qdrant's JSON: a web page, another
+service's JSON, or JSON without a result."""
 
 
 class GoneError(ServiceUnavailableError):
@@ -29,20 +32,23 @@ class QdrantServer:
     """Clients of one URL, one for each event loop."""
 
     def __init__(self, url: str) -> None:
-        """`http[s]://[:API-KEY@]HOST[:PORT]`, TLS as in `adapters.tls`."""
+        """`http[s]://[:API-KEY@]HOST[:PORT][/PATH]`, TLS as in `adapters.tls`. The path is where a proxy has put the
+        server's root."""
         parts = urlsplit(url)
         self.trust = Trust.from_url(url)
         self._answered = False
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self._key = unquote(parts.password) if parts.password else None
-        self.address = f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else PORT)}"
+        self._root = f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else PORT)}"
+        self._path = parts.path.rstrip("/")
+        self.address = f"{self._root}{self._path}"
         self._way = Way(f"Qdrant at {self.address}", self.trust, "AIOS_KNOWLEDGE_URL")
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncQdrantClient] = WeakKeyDictionary()
 
     @asynccontextmanager
     async def asked(self) -> AsyncIterator["AsyncQdrantClient"]:
-        """The client of this event loop. What the server refuses or does not answer is ServiceUnavailableError, what
-        it does not find GoneError."""
+        """The client of this event loop. What the server refuses or does not answer is ServiceUnavailableError, and so
+        is what another server than Qdrant answers; what it does not find is GoneError."""
         client = self._client()
         from httpx import HTTPError
         from qdrant_client.common.client_exceptions import QdrantException
@@ -51,7 +57,7 @@ class QdrantServer:
         try:
             yield client
             self._answered = True
-        except (ApiException, QdrantException, HTTPError, OSError) as error:
+        except (ApiException, QdrantException, HTTPError, OSError, *_NO_ANSWER) as error:
             status = getattr(error, "status_code", None)
             if status in {401, 403}:
                 raise CredentialsRefusedError(
@@ -60,6 +66,8 @@ class QdrantServer:
             said = str(error).strip().partition("\n")[0][:300] or type(getattr(error, "source", error)).__name__
             if status == 404 or (status == 400 and _NO_VECTOR in str(error)):
                 raise GoneError(f"Qdrant at {self.address}: {said}") from error
+            if isinstance(getattr(error, "source", error), _NO_ANSWER):
+                said = f"what answers there is not Qdrant ({said}): AIOS_KNOWLEDGE_URL names its root, http://HOST:PORT"
             raise self._way.failure(error, said, answered=self._answered) from error
 
     async def close(self) -> None:
@@ -82,6 +90,11 @@ class QdrantServer:
                 # It writes to stderr past every log; `aios doctor` tells whether there is TLS.
                 warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
                 client = self._clients[loop] = AsyncQdrantClient(
-                    url=self.address, api_key=self._key, timeout=SECONDS, check_compatibility=False, verify=verify
+                    url=self._root,
+                    prefix=self._path or None,
+                    api_key=self._key,
+                    timeout=SECONDS,
+                    check_compatibility=False,
+                    verify=verify,
                 )
         return client

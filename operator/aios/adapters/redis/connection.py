@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 
 from aios.adapters.tls import Trust, without_options
 from aios.adapters.tls_failures import Way
-from aios.errors import CredentialsRefusedError, ServiceUnavailableError
+from aios.errors import CredentialsRefusedError, EnvironmentProblemError, ServiceUnavailableError
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from redis.asyncio import BlockingConnectionPool, Redis
 
 T = TypeVar("T")
 
@@ -88,15 +88,22 @@ class RedisServer:
             await self.close()
 
     def client(self) -> "Redis":
-        """This event loop's client."""
-        from redis.asyncio import BlockingConnectionPool, Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
+        """This event loop's client. Raises EnvironmentProblemError when the library makes nothing of the URL."""
+        from redis.asyncio import Redis
 
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            encryption = {"tls_context": self.trust.context()} if self.trust.encrypted else {}
+            client = self._clients[loop] = Redis.from_pool(self._pool())
+        return client
+
+    def _pool(self) -> "BlockingConnectionPool":
+        from redis.asyncio import BlockingConnectionPool
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        encryption = {"tls_context": self.trust.context()} if self.trust.encrypted else {}
+        try:
             pool = BlockingConnectionPool.from_url(
                 self._url,
                 **encryption,
@@ -112,12 +119,13 @@ class RedisServer:
                 # kept connection was cut before it sends what may not be sent twice.
                 protocol=2,
             )
-            if encryption:
-                from aios.adapters.redis.encrypted import EncryptedConnection
+        except ValueError as error:  # of an option, which it names without the URL
+            raise EnvironmentProblemError(f"AIOS_SESSIONS_URL: {error}") from error
+        if encryption:
+            from aios.adapters.redis.encrypted import EncryptedConnection
 
-                pool.connection_class = EncryptedConnection
-            client = self._clients[loop] = Redis.from_pool(pool)
-        return client
+            pool.connection_class = EncryptedConnection
+        return pool
 
     def _translated(self, error: Exception) -> Exception:
         """What callers understand; defects of ours stay what they are."""

@@ -1,10 +1,15 @@
 """Memory: what the team knows beyond this run. Both ways under the label the attempt has by then."""
 
+import logging
+
 from pydantic import Field
 
 from aios.agents.tools.contract import Answer, Arguments, Effect, Moment, Tool
 from aios.errors import EnvironmentProblemError, ServiceUnavailableError
 from aios.ports.knowledge import Knowledge, Memory
+from aios.telemetry import ONCE
+
+logger = logging.getLogger(__name__)
 
 RECALLED = 5
 UNAVAILABLE = (ServiceUnavailableError, EnvironmentProblemError)
@@ -32,17 +37,23 @@ def memory_tools(
         try:
             found = await knowledge.search(namespace, team, moment.label, args.query, limit=RECALLED)
         except UNAVAILABLE as error:
-            return Answer(str(error), failed=True)
+            return _without(error)
         return Answer("\n".join(f"- {recalled.memory.text}" for recalled in found) or "nothing found")
 
     async def remember(args: Remember, moment: Moment) -> Answer:
         try:
             await knowledge.remember(namespace, team, Memory(args.text, moment.label, source))
         except UNAVAILABLE as error:
-            return Answer(str(error), failed=True)
+            return _without(error)
         return Answer("remembered")
 
     return (
         Tool("search_memory", "Search what the team remembers.", Effect.READ, SearchMemory, search),
         Tool("remember", "Keep a fact for the whole team, for later projects.", Effect.EXTERNAL, Remember, remember),
     )
+
+
+def _without(error: ServiceUnavailableError | EnvironmentProblemError) -> Answer:
+    """The model is told, and whoever looks after the services; damage, which stays, once."""
+    logger.warning("a member works on without the team's memory: %s", error, extra=None if error.retryable else ONCE)
+    return Answer(str(error), failed=True)
