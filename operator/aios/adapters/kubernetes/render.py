@@ -125,7 +125,7 @@ def _network_policy(worker: Worker, owner: Owner | None) -> Manifest:
     }
     neighbours: dict[str, Any] = {"to": [{"podSelector": {}}]}
     services = {"to": [{"namespaceSelector": {"matchLabels": {LABEL_SERVICES: "true"}}}]}
-    # Where cloud providers hand out the node's own credentials is left out: link-local, and single addresses of AWS and Google.
+    # Where clouds hand out the node's own credentials is left out: link-local, and an address each of AWS and Google.
     internet = {
         "to": [
             {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}},
