@@ -111,3 +111,16 @@ def test_the_planner_is_told_who_is_there_and_what_they_may() -> None:
 def test_a_refused_plan_is_no_longer_than_the_planner_needs() -> None:
     said = refusal(*({"name": f"t{number}", "member": "zoe"} for number in range(50)))
     assert "and 40 more" in said
+
+
+def test_a_task_is_judged_with_the_label_that_it_will_inherit() -> None:
+    secret = {"name": "secret", "privacy": "Restricted", "member": "writer"}
+    between = {"name": "between", "dependsOn": ["secret"], "member": "writer"}
+    said = refusal({"name": "after", "dependsOn": ["between"], "member": "architect"}, between, secret)
+    assert "nobody can do after" in said
+    assert "between:" not in said
+
+
+@pytest.mark.parametrize("glob", ["/workspace/app.py", "../c", "./b.py", "src/"])
+def test_outputs_that_no_file_can_match_are_refused(glob: str) -> None:
+    assert f'outputs of a: "{glob}"' in refusal({"name": "a", "outputs": [glob]})

@@ -4,7 +4,7 @@ from aios.projects.preview import preview
 from aios.routing.candidates import NoRoute, Route
 from aios.spec.vocabulary import Strategy
 from aios.tasks.task import TaskKind
-from tests.projects.building import MODELS, build_project, build_team, task
+from tests.projects.building import MEMBERS, MODELS, build_project, build_team, task
 
 
 def test_stated_tasks_show_their_routes_and_who_waits() -> None:
@@ -22,3 +22,17 @@ def test_a_supervisor_shows_its_planning_and_sequential_its_turns() -> None:
     assert (plan.kind, isinstance(route, Route)) == (TaskKind.PLAN, True)
     turns = preview(build_project(), build_team(strategy=Strategy.SEQUENTIAL), MODELS)
     assert [one.name for one, _, _ in turns] == ["architect", "developer", "writer"]
+
+
+def test_a_task_that_inherits_a_label_is_shown_with_it() -> None:
+    project = build_project("word-count", task("a", privacy="Restricted"), task("b", "a"), task("c", "b"))
+    needs = [need for _, need, _ in preview(project, build_team(), MODELS)]
+    assert [need.privacy for need in needs] == ["Restricted"] * 3
+
+
+def test_nobody_is_sent_to_a_member_without_replicas() -> None:
+    absent = tuple(one.model_copy(update={"replicas": 0}) if one.name == "developer" else one for one in MEMBERS)
+    [(_, _, route)] = preview(
+        build_project("word-count", task("a", member="developer")), build_team(members=absent), MODELS
+    )
+    assert isinstance(route, NoRoute)

@@ -1,14 +1,17 @@
 """What the user's resources ask of a run that exists."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from aios.naming import ANNOTATION_RETRY
 from aios.projects.fold import fold
 from aios.projects.state import RunState
 from aios.projects.steering import DELETED, build_run_started, steer
 from aios.spec.project import Project
-from aios.spec.vocabulary import ProjectPhase
-from aios.tasks.run_events import CancelRequested, LimitsChanged, Resumed, RetryRequested, RunEnded, Suspended
+from aios.spec.vocabulary import ProjectPhase, TaskPhase
+from aios.tasks.run_events import CancelRequested, LimitsChanged, Planned, Resumed, RetryRequested, RunEnded, Suspended
 from tests.projects.building import build_project, build_team, task
 
 TEAM = build_team()
@@ -79,3 +82,21 @@ def test_a_project_that_becomes_stricter_stops_its_run_whatever_on_change_says()
     assert isinstance(event, CancelRequested)
     assert "Restricted" in event.reason
     assert asked(build_project("word-count", task("a"), privacy="Public")) == []
+
+
+@pytest.mark.parametrize("phase", [TaskPhase.BLOCKED, TaskPhase.RUNNING, TaskPhase.SUCCEEDED])
+def test_a_task_that_becomes_stricter_stops_the_run_that_thought_otherwise(phase: TaskPhase) -> None:
+    """Also one that is done: others read its files, which carry the label that it had."""
+    tasks = (task("a"), task("b", "a"))
+    state = fold([build_run_started(build_project("word-count", *tasks), TEAM), Planned(member="", tasks=tasks)])
+    state = replace(state, tasks={**state.tasks, "a": replace(state.tasks["a"], phase=phase)})
+    assert asked(build_project("word-count", task("a", privacy="Internal"), task("b", "a")), state) == []
+    [event] = asked(build_project("word-count", task("a", privacy="Restricted"), task("b", "a")), state)
+    assert isinstance(event, CancelRequested)
+    assert event.reason.startswith("the data of task a is Restricted now")
+
+
+def test_saying_of_a_task_what_it_inherits_anyway_stops_nothing() -> None:
+    tasks = (task("a", privacy="Restricted"), task("b", "a"))
+    state = fold([build_run_started(build_project("word-count", *tasks), TEAM), Planned(member="", tasks=tasks)])
+    assert asked(build_project("word-count", tasks[0], task("b", "a", privacy="Restricted")), state) == []

@@ -1,6 +1,6 @@
 """Plans that need no model, and what a task looks like when it is dispatched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aios.naming import PLAN_TASK
 from aios.projects.state import RunState, TaskState
@@ -46,6 +46,25 @@ def label_of(state: RunState, task: TaskState) -> Privacy:
     for source in sources:
         label = label.stricter(source)
     return label
+
+
+def stated_labels(tasks: Sequence[TaskSpec]) -> Mapping[str, Privacy]:
+    """Of each task the strictest label that it or any task it depends on, directly or not, states: what it will have
+    inherited once those are done. `tasks` form no circle."""
+    specs = {task.name: task for task in tasks}
+    labels: dict[str, Privacy] = {}
+
+    def label(name: str) -> Privacy:
+        if name not in labels:
+            found = specs[name].privacy or Privacy.PUBLIC
+            for before in specs[name].depends_on:
+                found = found.stricter(label(before)) if before in specs else found
+            labels[name] = found
+        return labels[name]
+
+    for name in specs:
+        label(name)
+    return labels
 
 
 def need_for(task: TaskState, order: Task, *, above_capability: int = 0) -> Need:

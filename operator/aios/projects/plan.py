@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from aios.errors import AiosError
 from aios.naming import PLAN_TASK
-from aios.projects.layout import build_task, need_for
+from aios.projects.layout import build_task, need_for, stated_labels
 from aios.projects.state import RunState, TaskState
 from aios.routing.candidates import Candidate, NoRoute
 from aios.routing.choose import choose
 from aios.spec.graph import find_cycle
+from aios.spec.outputs import output_fault
 from aios.spec.project import TaskSpec
 
 MOST_TASKS = 100
@@ -78,7 +79,8 @@ def judge_plan(text: str, state: RunState, candidates: Sequence[Candidate]) -> t
 
 
 def graph_faults(tasks: Sequence[TaskSpec]) -> list[str]:
-    """Names used twice or reserved, dependencies that do not exist, circles, member and tier both stated."""
+    """Names used twice or reserved, dependencies that do not exist, circles, member and tier both stated, outputs that
+    no file can match."""
     counted = Counter(task.name for task in tasks)
     faults = [f"two tasks are named {name}" for name, number in counted.items() if number > 1]
     if PLAN_TASK in counted:
@@ -89,6 +91,7 @@ def graph_faults(tasks: Sequence[TaskSpec]) -> list[str]:
         ]
         if task.member and task.tier:
             faults.append(f"{task.name} states both member and tier: state one or neither")
+        faults += [f"outputs of {task.name}: {fault}" for glob in task.outputs if (fault := output_fault(glob))]
     circle = find_cycle({task.name: task.depends_on for task in tasks})
     if circle:
         faults.append(f"tasks wait for each other in a circle: {' -> '.join(circle)}")
@@ -96,12 +99,14 @@ def graph_faults(tasks: Sequence[TaskSpec]) -> list[str]:
 
 
 def staff_faults(tasks: Sequence[TaskSpec], state: RunState, candidates: Sequence[Candidate]) -> list[str]:
-    """Tasks that nobody of the team may or can do. Replicas that are down now are no fault of the plan."""
+    """Tasks that nobody of the team may or can do with the labels that they inherit. Replicas that are down now are no
+    fault of the plan."""
     healthy = [replace(candidate, healthy=True) for candidate in candidates]
     tiers = {candidate.member: candidate.tier for candidate in candidates}
+    labels = stated_labels(tasks)
     faults = []
     for spec in tasks:
-        task = TaskState(spec)
+        task = TaskState(spec, privacy=labels[spec.name])
         decision = choose(need_for(task, build_task(state, task, tiers)), healthy)
         if isinstance(decision, NoRoute):
             faults.append(f"nobody can do {spec.name}: {decision.reason}")

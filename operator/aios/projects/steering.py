@@ -1,6 +1,7 @@
 """What the user's resources ask of a run that exists already: bounds, suspend, cancel, retry, deletion. Pure."""
 
 from aios.naming import ANNOTATION_RETRY
+from aios.projects.layout import label_of, stated_labels
 from aios.projects.state import RunState
 from aios.spec.project import Project
 from aios.spec.team import AgentTeam
@@ -18,7 +19,7 @@ from aios.tasks.run_events import (
 DELETED = "the project was deleted"
 CHANGED = "the project's spec changed and its onChange is Cancel"
 CANCELLED = "cancelled: spec.cancel is true"
-TIGHTENED = "the project's data is {} now: no call of the run that thought otherwise may follow"
+TIGHTENED = "{} is {} now: no call of the run that thought otherwise may follow"
 
 
 def build_run_started(project: Project, team: AgentTeam) -> RunStarted:
@@ -65,11 +66,29 @@ def _cancel(state: RunState, project: Project, now: float, *, current: bool) -> 
         return ()
     if project.spec.cancel:
         return (CancelRequested(at=now, reason=CANCELLED),)
-    if state.started and not state.started.privacy.permits(project.spec.privacy):
-        return (CancelRequested(at=now, reason=TIGHTENED.format(project.spec.privacy)),)
+    if tightened := _tightened(state, project):
+        return (CancelRequested(at=now, reason=tightened),)
     if not current and project.spec.on_change is OnChange.CANCEL:
         return (CancelRequested(at=now, reason=CHANGED),)
     return ()
+
+
+def _tightened(state: RunState, project: Project) -> str:
+    """Why the data are stricter now than the run takes them for, "" when they are not.
+
+    A task that is done counts as well: its files carry the label that it had, and all tasks after it may read them.
+    """
+    spec = project.spec
+    if state.started and not state.started.privacy.permits(spec.privacy):
+        return TIGHTENED.format("the project's data", spec.privacy)
+    inherited = stated_labels([task.spec for task in state.tasks.values()])
+    for wanted in spec.tasks:
+        task = state.tasks.get(wanted.name)
+        if task is None or wanted.privacy is None:
+            continue
+        if not label_of(state, task).stricter(inherited[wanted.name]).permits(wanted.privacy):
+            return TIGHTENED.format(f"the data of task {wanted.name}", wanted.privacy)
+    return ""
 
 
 def _suspend(state: RunState, project: Project, now: float) -> tuple[AnyRunEvent, ...]:

@@ -21,7 +21,7 @@ from aios.spec.faults import Fault
 from aios.spec.findings import Finding, format_findings
 from aios.spec.identity import CORE, Foreign, Mistaken, identify, looks_like_ours
 from aios.spec.model import Model
-from aios.spec.plain import MAX_RESOURCE_BYTES, Document, read
+from aios.spec.plain import MAX_CORE_BYTES, MAX_RESOURCE_BYTES, Document, read
 from aios.spec.positions import Path, Place, format_path
 from aios.spec.project import Project
 from aios.spec.sources import Source, Unreadable, read_sources
@@ -161,12 +161,13 @@ class _Reading:
         if version is not None and version != CORE and not looks_like_ours(version):
             self._ignored[version.partition("/")[0]] += 1
             return
-        if len(document.text.encode()) > MAX_RESOURCE_BYTES:
+        is_ours = version not in {None, CORE}  # of a List the items are bounded, and JSON's version is not seen yet
+        if is_ours and len(document.text.encode()) > MAX_RESOURCE_BYTES:
             limit = f"larger than {MAX_RESOURCE_BYTES // 1024} KiB; a resource must fit into Kubernetes' store"
             self._unreadable(file, limit, Place(document.line, 1))
             return
         try:
-            parsed = read(document.text, document.line)
+            parsed = read(document.text, document.line, most=MAX_RESOURCE_BYTES if is_ours else MAX_CORE_BYTES)
         except SyntaxFaultError as error:
             self._unreadable(file, str(error), error.place)
             return

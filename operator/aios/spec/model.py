@@ -8,7 +8,19 @@ from pydantic import Field
 
 from aios.naming import API_VERSION
 from aios.spec.base import Conditions, Part, Resource, SecretKeyRef, TextSource
-from aios.spec.vocabulary import Duration, Line, Locality, Price, Privacy, Provider, Sentence, Text, Url, Word
+from aios.spec.vocabulary import (
+    Duration,
+    Line,
+    Locality,
+    Price,
+    Privacy,
+    Provider,
+    Sentence,
+    Text,
+    TimeLimit,
+    Url,
+    Word,
+)
 
 LOCAL_PROVIDERS = frozenset({Provider.SCRIPTED, Provider.OLLAMA, Provider.LLAMA_CPP})
 """Providers whose models run on machines you run unless stated otherwise; every other is taken for a cloud."""
@@ -168,7 +180,7 @@ class ModelSpec(Part):
     max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=4096, description="The longest answer, in tokens."
     )
-    call_timeout: Duration = Field(default="10m", description="How long one call may take, from sending to the end.")
+    call_timeout: TimeLimit = Field(default="10m", description="How long one call may take, from sending to the end.")
     keep_alive: Duration | None = Field(
         default=None, description="How long Ollama keeps the model loaded after a call. Default: Ollama's own."
     )

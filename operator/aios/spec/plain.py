@@ -14,6 +14,11 @@ from aios.spec.faults import Fault
 from aios.spec.positions import Path, Place, Positions, Spot, Step
 
 MAX_RESOURCE_BYTES = 256 * 1024
+"""Of one of ours."""
+MAX_CORE_BYTES = 1024 * 1024
+"""Of one of Kubernetes' own: so much fits into a ConfigMap."""
+MAX_LIST_BYTES = 64 * 1024 * 1024
+"""Of a List (`kubectl get -o yaml`), whose items have bounds of their own."""
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -35,21 +40,23 @@ class Document:
     faults: tuple[Fault, ...]
 
 
-def read(text: str, first_line: int = 1) -> Document:
-    """One document. Raises SyntaxFaultError when nothing of it can be used."""
+def read(text: str, first_line: int = 1, *, most: int = MAX_RESOURCE_BYTES) -> Document:
+    """One document. Neither it nor an item of its `items` is larger than `most` bytes. Raises SyntaxFaultError when
+    nothing of it can be used."""
     node = compose(text, first_line)
     if node is None:
         return Document(None, Positions({}), ())
-    expansion = _Expansion()
+    expansion = _Expansion(most)
     data = expansion.value(node, (), None)
     return Document(data, Positions(expansion.spots), tuple(expansion.faults))
 
 
 class _Expansion:
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.spots: dict[Path, Spot] = {}
         self.faults: list[Fault] = []
-        self._size = 0
+        self._most = most
+        self._size = self._whole = 0
 
     def value(self, node: Node, path: Path, key: Place | None) -> object:
         self._count(node, path)
@@ -61,14 +68,24 @@ class _Expansion:
         if node.tag is not None and node.tag.removeprefix(_TAG_PREFIX) not in _TAGS:
             self._refuse(path, f"the tag {node.tag} is not supported", node.place)
         if isinstance(node, Sequence):
-            return [self.value(item, (*path, index), None) for index, item in enumerate(node.items)]
+            return [self._item(item, (*path, index)) for index, item in enumerate(node.items)]
         return self._mapping(node, path)
 
+    def _item(self, node: Node, path: Path) -> object:
+        if path[:-1] != ("items",):
+            return self.value(node, path, None)
+        before, self._size = self._size, 0  # a List's: a resource by itself
+        found = self.value(node, path, None)
+        self._size = before
+        return found
+
     def _count(self, node: Node, path: Path) -> None:
-        self._size += 2 + (len(node.value.encode(errors="replace")) if isinstance(node, Scalar) else 0)
-        if self._size > MAX_RESOURCE_BYTES:
-            limit = MAX_RESOURCE_BYTES // 1024
-            raise SyntaxFaultError(f"larger than {limit} KiB once its anchors are expanded", node.place)
+        size = 2 + (len(node.value.encode(errors="replace")) if isinstance(node, Scalar) else 0)
+        self._size += size
+        self._whole += size
+        if self._size > self._most or self._whole > MAX_LIST_BYTES:
+            limit = (self._most if self._size > self._most else MAX_LIST_BYTES) // 1024
+            raise SyntaxFaultError(f"larger than {limit:,} KiB once its anchors are expanded", node.place)
         if len(path) > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels once its anchors are expanded; an anchor within itself?"
             raise SyntaxFaultError(message, node.place)

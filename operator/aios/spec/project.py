@@ -9,7 +9,6 @@ from aios.naming import API_VERSION, digest, run_id
 from aios.spec.base import Conditions, Part, Resource
 from aios.spec.vocabulary import (
     DeletionPolicy,
-    Duration,
     InputKey,
     Line,
     MemberName,
@@ -22,6 +21,7 @@ from aios.spec.vocabulary import (
     TaskPhase,
     Text,
     Tier,
+    TimeLimit,
     Word,
 )
 
@@ -75,7 +75,7 @@ class ProjectSpec(Part):
     rerun: Word | None = Field(default=None, description="Any string; another string forces a new run.")
     suspend: bool = Field(default=False, description="Start no further tasks while true.")
     cancel: bool = Field(default=False, description="Stop the run; it ends Cancelled.")
-    timeout: Duration = Field(default="1h", description="How long the run may take while an engine drives it.")
+    timeout: TimeLimit = Field(default="1h", description="How long the run may take while an engine drives it.")
     on_change: OnChange = Field(
         default=OnChange.FINISH, description="Finish or Cancel the run in progress when the spec changes."
     )

@@ -15,6 +15,7 @@ from aios.spec.catalogue import Lookup, UnresolvedError, resolve_prompt, resolve
 from aios.spec.conditions import Reason
 from aios.spec.graph import find_cycle
 from aios.spec.model import Model
+from aios.spec.outputs import output_fault
 from aios.spec.positions import format_path
 from aios.spec.project import Project, TaskSpec
 from aios.spec.prompts import VARIABLES, PromptError, UsedEntry, required_entries, required_inputs, unknown_variables
@@ -225,10 +226,7 @@ def _task_problems(task: TaskSpec, names: Sequence[str], privacy: Privacy, path:
         message = f"{task.privacy} is looser than the project's {privacy}; a task may only be stricter"
         yield Problem(f"{path}.privacy", message)
     for index, pattern in enumerate(task.outputs):
-        if pattern.startswith("/") or ".." in pattern.split("/"):
-            message = (
-                f'"{pattern}" is outside of the workspace, where no task can write; name it relative to the workspace'
-            )
+        if message := output_fault(pattern):
             yield Problem(f"{path}.outputs[{index}]", message)
     for index, before in enumerate(task.depends_on):
         if before not in names:

@@ -17,6 +17,7 @@ from aios.spec.vocabulary import (
     Strategy,
     Text,
     Tier,
+    TimeLimit,
     Tool,
     Word,
 )
@@ -55,7 +56,7 @@ class Member(Part):
 class Limits(Part):
     """Bounds on every task of the team."""
 
-    task_timeout: Duration = Field(
+    task_timeout: TimeLimit = Field(
         default="10m",
         description="How long one attempt at a task may take, apart from waiting for a model's limits or circuit.",
     )

@@ -157,6 +157,7 @@ _INPUT_KEY = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _PRICE = r"^[0-9]{1,6}(\.[0-9]{1,6})?$"
 _URL = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/\S*)?$"
 _DURATION = r"^([0-9]{1,6}(ms|s|m|h))+$"
+_TIME_LIMIT = r"^[1-9][0-9]{0,5}(ms|s|m|h)([0-9]{1,6}(ms|s|m|h))*$"
 
 Name = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
 """The name of a Model, AgentTeam or Project: a DNS label of at most 40 characters."""
@@ -176,6 +177,8 @@ Url = Annotated[str, StringConstraints(pattern=_URL, max_length=512)]
 HTTP client connects to: an ideographic full stop is a dot to the one and not to the other."""
 Duration = Annotated[str, StringConstraints(pattern=_DURATION, max_length=24)]
 """A length of time such as 90s, 10m or 1h30m."""
+TimeLimit = Annotated[str, StringConstraints(pattern=_TIME_LIMIT, max_length=24)]
+"""A Duration above 0: elsewhere 0 means "no limit", and taken at its word it ends everything before it began."""
 
 Sentence = Annotated[str, BeforeValidator(lambda text: shortened(text, 1_024)), StringConstraints(max_length=1_024)]
 """What a status says: cut to its bound instead of refused, because a long error must not hide itself."""
@@ -186,6 +189,7 @@ PATTERNS: Mapping[str, str] = {
     _PRICE: 'USD as "0.25": at most six digits before and after the point',
     _URL: "a URL such as http://ollama:11434, without user and password",
     _DURATION: "a length of time such as 90s, 10m or 1h30m",
+    _TIME_LIMIT: "a length of time such as 90s, 10m or 1h30m, above 0 and not beginning with 0",
 }
 """Every pattern above in words, for error messages."""
 
