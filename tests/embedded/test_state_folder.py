@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -106,15 +108,29 @@ def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         StateFolder(tmp_path / "file" / ".aios").open()
 
 
-@pytest.mark.parametrize("name", ["repository", ".aios"])
-def test_a_folder_of_somebody_elses_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / name
+def test_a_folder_of_somebody_elses_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
     folder.mkdir()
     for number in range(7):
         (folder / f"file{number}").touch()
     with pytest.raises(EnvironmentProblemError, match=r"not ours \(file0, .*, file4 and 2 more\): name an empty"):
         StateFolder(folder).open()
     assert len(list(folder.iterdir())) == 7
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "lost+found", ".nfs0000000001"])
+def test_what_systems_put_into_any_folder_makes_it_nobodys(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    StateFolder(tmp_path).open()
+
+
+def test_a_folder_that_is_called_as_ours_are_is_ours(tmp_path: Path) -> None:
+    """So what a wipe has left in it stands in nobody's way."""
+    state = StateFolder(tmp_path / ".aios")
+    state.path.mkdir()
+    (state.path / "notes.txt").touch()
+    state.open()
+    assert state.exists
 
 
 @pytest.mark.parametrize("ignored", ["*.pyc\n", ""])
@@ -179,3 +195,21 @@ def _started(program: str, state: StateFolder, says: bytes) -> "subprocess.Popen
     assert process.stdout is not None
     assert process.stdout.readline().strip() == says
     return process
+
+
+@pytest.mark.parametrize("enter", [StateFolder.share, StateFolder.drive])
+def test_who_waited_while_it_was_wiped_does_not_go_on_in_what_is_left(
+    tmp_path: Path, enter: Callable[[StateFolder], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    state.open()
+    (state.path / "secrets").mkdir()
+    open_ = StateFolder.open
+
+    def opened_just_before(folder: StateFolder) -> None:
+        open_(folder)
+        (folder.path / "version.json").unlink()
+
+    monkeypatch.setattr(StateFolder, "open", opened_just_before)
+    with pytest.raises(EnvironmentProblemError, match="deleted just now"), enter(state):
+        pass

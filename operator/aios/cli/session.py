@@ -20,7 +20,8 @@ ENDING_SECONDS = 22.0
 
 
 def prepare(state: StateFolder, *, verbose: bool) -> Settings:
-    """Read the settings and open the log in the state folder."""
+    """Read the settings and open the log in the state folder. Raises EnvironmentProblemError when it is somebody's."""
+    state.refuse_others()
     stated = settings()
     loud = verbose or stated.verbose
     configure_logs(file=state.path / "logs" / "up.jsonl", stderr=loud, verbose=loud)

@@ -26,6 +26,8 @@ IGNORED = "*"
 SECRETS = "secrets"
 _BEFOREHAND = frozenset({SECRETS, "logs"})
 """What may be there before it is a state folder: keys that somebody put there, and the log of who will open it."""
+_HARMLESS = frozenset({".DS_Store", ".localized", "Thumbs.db", "desktop.ini", "lost+found", ".snapshot"})
+"""What systems put into any folder by themselves."""
 _NAMED = 5
 """Names of others' files that a message lists."""
 SHARE_SECONDS = 15.0
@@ -117,12 +119,11 @@ class StateFolder:
             entries = self.path.iterdir() if self.path.exists() else ()
             found = sorted(entry.name for entry in entries if not _may_be_there(entry))
         # Asked last: who opens it at this moment writes the version before anything else of ours.
-        if found and not self.exists:
+        if found and self.path.name != FOLDER and not self.exists:
             more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-            instead = f"such as {self.path / FOLDER}" if self.path.name != FOLDER else "or move them away"
             raise EnvironmentProblemError(
                 f"{self.path} is no state folder and holds files that are not ours "
-                f"({', '.join(found[:_NAMED])}{more}): name an empty or new folder, {instead}"
+                f"({', '.join(found[:_NAMED])}{more}): name an empty or new folder, such as {self.path / FOLDER}"
             )
 
     @contextlib.contextmanager
@@ -179,6 +180,7 @@ class StateFolder:
                 f"`aios down`), or set {VARIABLE} to another folder"
             )
         try:
+            self._refuse_if_deleted()
             write_card(card, json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
             yield
             card.unlink(missing_ok=True)
@@ -192,9 +194,11 @@ class StateFolder:
         self.open()
         try:
             descriptor = wait_for_lock(self._workers, patience=SHARE_SECONDS, shared=True)
-        except FileNotFoundError as error:
-            raise EnvironmentProblemError(f"the state folder {self.path} was deleted just now: try again") from error
+        except FileNotFoundError:
+            self._refuse_if_deleted()
+            raise
         try:
+            self._refuse_if_deleted()
             yield
         finally:
             os.close(descriptor)
@@ -208,6 +212,11 @@ class StateFolder:
         finally:
             if descriptor is not None:
                 os.close(descriptor)
+
+    def _refuse_if_deleted(self) -> None:
+        """After a lock was waited for, which `aios down --wipe` may have held."""
+        if not self.exists:
+            raise EnvironmentProblemError(f"the state folder {self.path} was deleted just now: try again")
 
     @property
     def _workers(self) -> Path:
@@ -238,7 +247,12 @@ def _may_be_there(entry: Path) -> bool:
     """Before it is a state folder."""
     if entry.name == ".gitignore":
         return ignores_all(entry)
-    return entry.name in _BEFOREHAND or is_unfinished(entry.name)
+    return entry.name in _BEFOREHAND or is_unfinished(entry.name) or is_harmless(entry.name)
+
+
+def is_harmless(name: str) -> bool:
+    """Whether a file of this name says nothing of whose folder it is in."""
+    return name in _HARMLESS or name.startswith(".nfs")
 
 
 def ignores_all(file: Path) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aios.embedded.cards import is_unfinished
-from aios.embedded.state_folder import FOLDER, SECRETS, StateFolder, ignores_all
+from aios.embedded.state_folder import FOLDER, SECRETS, StateFolder, ignores_all, is_harmless
 
 _BESIDE = ("", "-wal", "-shm", "-journal", "-writer", "-owners")
 """What SQLite and we put beside a database."""
@@ -25,7 +25,9 @@ def wipe(state: StateFolder) -> Sequence[str]:
     files |= {state.services.name, "identity.json", "up.json"}
     entries = list(state.path.iterdir())
     ours = {*files, *_FOLDERS, *_LAST, SECRETS, ".gitignore"}
-    mixed = state.path.name != FOLDER and any(not _is_ours(entry, ours) for entry in entries)
+    mixed = state.path.name != FOLDER and any(
+        not (_is_ours(entry, ours) or is_harmless(entry.name)) for entry in entries
+    )
     for entry in entries:
         if _is_ours(entry, files) or (entry.name in _FOLDERS and not mixed):
             _delete(entry)

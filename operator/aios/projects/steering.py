@@ -1,9 +1,11 @@
 """What the user's resources ask of a run that exists already: bounds, suspend, cancel, retry, deletion. Pure."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from aios.naming import ANNOTATION_RETRY
-from aios.projects.layout import label_of, stated_labels
-from aios.projects.state import RunState
-from aios.spec.project import Project
+from aios.projects.layout import label_of, stated_labels, stated_plan
+from aios.projects.state import RunState, TaskState
+from aios.spec.project import Project, TaskSpec
 from aios.spec.team import AgentTeam
 from aios.spec.vocabulary import OnChange, seconds
 from aios.tasks.run_events import (
@@ -77,18 +79,30 @@ def _tightened(state: RunState, project: Project) -> str:
     """Why the data are stricter now than the run takes them for, "" when they are not.
 
     A task that is done counts as well: its files carry the label that it had, and all tasks after it may read them.
+    So do stated tasks of a run that has not begun with them: they may be planned and dispatched in the same turn.
     """
     spec = project.spec
     if state.started and not state.started.privacy.permits(spec.privacy):
         return TIGHTENED.format("the project's data", spec.privacy)
-    inherited = stated_labels([task.spec for task in state.tasks.values()])
+    held = state.tasks if state.planned else {one.name: TaskState(one) for one in stated_plan(state)}
+    inherited = stated_labels([task.spec for task in held.values()])
     for wanted in spec.tasks:
-        task = state.tasks.get(wanted.name)
-        if task is None or wanted.privacy is None:
-            continue
-        if not label_of(state, task).stricter(inherited[wanted.name]).permits(wanted.privacy):
+        labels = [label_of(state, task).stricter(inherited[task.name]) for task in _held_as(wanted, held, spec.tasks)]
+        if wanted.privacy and not all(label.permits(wanted.privacy) for label in labels):
             return TIGHTENED.format(f"the data of task {wanted.name}", wanted.privacy)
     return ""
+
+
+def _held_as(wanted: TaskSpec, held: Mapping[str, TaskState], now: Sequence[TaskSpec]) -> Iterator[TaskState]:
+    """The run's task of that name. Of one that it does not know: those it has under names that are gone, with the
+    very same instructions, for a new name makes the data no less strict."""
+    if wanted.name in held:
+        yield held[wanted.name]
+        return
+    names = {task.name for task in now}
+    for task in held.values():
+        if task.name not in names and task.spec.instructions == wanted.instructions:
+            yield task
 
 
 def _suspend(state: RunState, project: Project, now: float) -> tuple[AnyRunEvent, ...]:

@@ -161,13 +161,13 @@ class _Reading:
         if version is not None and version != CORE and not looks_like_ours(version):
             self._ignored[version.partition("/")[0]] += 1
             return
-        is_ours = version not in {None, CORE}  # of a List the items are bounded, and JSON's version is not seen yet
+        is_ours = version not in {None, CORE}  # JSON's version is not seen before it is read
         if is_ours and len(document.text.encode()) > MAX_RESOURCE_BYTES:
             limit = f"larger than {MAX_RESOURCE_BYTES // 1024} KiB; a resource must fit into Kubernetes' store"
             self._unreadable(file, limit, Place(document.line, 1))
             return
         try:
-            parsed = read(document.text, document.line, most=MAX_RESOURCE_BYTES if is_ours else MAX_CORE_BYTES)
+            parsed = read(document.text, document.line, bound=_bound)
         except SyntaxFaultError as error:
             self._unreadable(file, str(error), error.place)
             return
@@ -215,6 +215,11 @@ class _Reading:
         faults = [*document.faults, *(fault for fault in checked.faults if fault.path not in stated)]
         self._findings.extend(entry.finding(fault) for fault in _capped(faults))
         return entry
+
+
+def _bound(version: str | None) -> int:
+    """How large a resource of that apiVersion may be. Whoever else's it is in a List: Kubernetes took it."""
+    return MAX_RESOURCE_BYTES if version is not None and looks_like_ours(version) else MAX_CORE_BYTES
 
 
 def _capped(faults: Sequence[Fault]) -> Sequence[Fault]:

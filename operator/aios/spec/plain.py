@@ -6,7 +6,7 @@ keys. The expanded size is bounded, so a few lines of nested anchors cannot fill
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aios.spec.composing import MAX_DEPTH, Mapping, Node, Scalar, Sequence, SyntaxFaultError, compose
@@ -17,8 +17,11 @@ MAX_RESOURCE_BYTES = 256 * 1024
 """Of one of ours."""
 MAX_CORE_BYTES = 1024 * 1024
 """Of one of Kubernetes' own: so much fits into a ConfigMap."""
-MAX_LIST_BYTES = 64 * 1024 * 1024
-"""Of a List (`kubectl get -o yaml`), whose items have bounds of their own."""
+EXPANDED = 3
+"""How much more than its text a document counts that has no anchors, at most: `{a,b}` holds four nodes in five letters."""
+
+Bound = Callable[[str | None], int]
+"""How large, in bytes, one resource of that apiVersion may be; None: it states none."""
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -40,23 +43,32 @@ class Document:
     faults: tuple[Fault, ...]
 
 
-def read(text: str, first_line: int = 1, *, most: int = MAX_RESOURCE_BYTES) -> Document:
-    """One document. Neither it nor an item of its `items` is larger than `most` bytes. Raises SyntaxFaultError when
-    nothing of it can be used."""
+def read(text: str, first_line: int = 1, *, bound: Bound = lambda _: MAX_RESOURCE_BYTES) -> Document:
+    """One document. Neither it nor, in a List, one of its `items` is larger than `bound` says. Raises SyntaxFaultError
+    when nothing of it can be used."""
     node = compose(text, first_line)
     if node is None:
         return Document(None, Positions({}), ())
-    expansion = _Expansion(most)
-    data = expansion.value(node, (), None)
+    expansion = _Expansion(bound, whole=EXPANDED * len(text.encode(errors="replace")) + MAX_CORE_BYTES)
+    data = expansion.resource(node, ())
     return Document(data, Positions(expansion.spots), tuple(expansion.faults))
 
 
 class _Expansion:
-    def __init__(self, most: int) -> None:
+    def __init__(self, bound: Bound, *, whole: int) -> None:
+        """`whole`: for a List, whose items are bounded one by one: anchors may not make it many times its text."""
         self.spots: dict[Path, Spot] = {}
         self.faults: list[Fault] = []
-        self._most = most
-        self._size = self._whole = 0
+        self._bound, self._most, self._whole = bound, 0, whole
+        self._size = self._sum = 0
+
+    def resource(self, node: Node, path: Path) -> object:
+        """The document, or an item of a List: of a size of its own."""
+        outer = self._size, self._most
+        self._size, self._most = 0, self._bound(_api_version(node))
+        found = self.value(node, path, None)
+        self._size, self._most = outer
+        return found
 
     def value(self, node: Node, path: Path, key: Place | None) -> object:
         self._count(node, path)
@@ -68,23 +80,17 @@ class _Expansion:
         if node.tag is not None and node.tag.removeprefix(_TAG_PREFIX) not in _TAGS:
             self._refuse(path, f"the tag {node.tag} is not supported", node.place)
         if isinstance(node, Sequence):
-            return [self._item(item, (*path, index)) for index, item in enumerate(node.items)]
+            if path == ("items",):
+                return [self.resource(item, (*path, index)) for index, item in enumerate(node.items)]
+            return [self.value(item, (*path, index), None) for index, item in enumerate(node.items)]
         return self._mapping(node, path)
-
-    def _item(self, node: Node, path: Path) -> object:
-        if path[:-1] != ("items",):
-            return self.value(node, path, None)
-        before, self._size = self._size, 0  # a List's: a resource by itself
-        found = self.value(node, path, None)
-        self._size = before
-        return found
 
     def _count(self, node: Node, path: Path) -> None:
         size = 2 + (len(node.value.encode(errors="replace")) if isinstance(node, Scalar) else 0)
         self._size += size
-        self._whole += size
-        if self._size > self._most or self._whole > MAX_LIST_BYTES:
-            limit = (self._most if self._size > self._most else MAX_LIST_BYTES) // 1024
+        self._sum += size
+        if self._size > self._most or self._sum > self._whole:
+            limit = (self._most if self._size > self._most else self._whole) // 1024
             raise SyntaxFaultError(f"larger than {limit:,} KiB once its anchors are expanded", node.place)
         if len(path) > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels once its anchors are expanded; an anchor within itself?"
@@ -176,6 +182,12 @@ class _Expansion:
 
     def _refuse(self, path: Path, message: str, place: Place) -> None:
         self.faults.append(Fault(path, message, place))
+
+
+def _api_version(node: Node) -> str | None:
+    pairs = node.pairs if isinstance(node, Mapping) else []
+    versions = (value for key, value in pairs if isinstance(key, Scalar) and key.value == "apiVersion")
+    return next((value.value for value in versions if isinstance(value, Scalar)), None)
 
 
 def _is_merge(node: Node) -> bool:

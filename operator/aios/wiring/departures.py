@@ -35,8 +35,9 @@ def where(holders: Sequence[Holder]) -> str:
 class Departures:
     """Says each departure once, whoever notices it."""
 
-    def __init__(self, journal: Journal, names: Names | None, told: Told) -> None:
-        self._journal, self._names, self._told = journal, names, told
+    def __init__(self, journal: Journal, names: Names | None, told: Told, *, forgets: bool) -> None:
+        """`forgets`: whether what a team remembers goes with it."""
+        self._journal, self._names, self._told, self._forgets = journal, names, told, forgets
         self._cleaned: set[Ref] = set()
 
     def cleaned(self, ref: Ref, fate: str) -> None:
@@ -63,6 +64,8 @@ class Departures:
             return f"its agents go; whether its queues and memories may go as well is looked at later: {error}"
         if others:
             return f"its agents go; its queues and memories stay, for {where(others)} declares it too"
+        if not self._forgets:
+            return "its agents and queues go; what it remembers stays, for others may use AIOS_KNOWLEDGE_URL as well"
         return "its agents, queues and memories go"
 
     async def _of_project(self, ref: Ref) -> str:

@@ -42,7 +42,7 @@ from aios.spec.agent import Agent
 from aios.spec.base import Kind, Ref
 from aios.spec.vocabulary import AgentPhase
 from aios.wiring.chat_models import ChatModels
-from aios.wiring.cleanup import letting_go, project_cleanup
+from aios.wiring.cleanup import letting_go, project_cleanup, remembered_alone
 from aios.wiring.credentials import FoundCredentials
 from aios.wiring.declaring import Names
 from aios.wiring.departures import Departures, Told, to_log
@@ -88,10 +88,14 @@ class Laptop:
         instrument: Instrument,
         clock: Clock,
         names: Names | None,
+        remembers_alone: bool,
         deleted: Told = to_log,
     ) -> None:
-        """`names`: where other installations may use the same services; `deleted` is told what became of what was."""
-        self.departures = Departures(ports.journal, names, deleted)
+        """`names`: where other installations may use the same services; `remembers_alone`: whether no other uses the
+        memory; `deleted` is told what became of what was."""
+        forgets = names is not None or remembers_alone
+        self.departures = Departures(ports.journal, names, deleted, forgets=forgets)
+        may_forget = remembered_alone(names, alone=remembers_alone)
         self.state, self.ports, self.clock, self.names = state, ports, clock, names
         self._workers = workers
         self._preload: Thread | None = None
@@ -125,7 +129,7 @@ class Laptop:
                 activity=session_activity(ports.sessions, ledger.read),
                 cleanup=project_cleanup(self._engine, ports.bucket_admin, names, told=self.departures.cleaned),
                 elsewhere=names.elsewhere if names else None,
-                let_go=letting_go(ports.knowledge, names, told=deleted),
+                let_go=letting_go(ports.knowledge, names, may_forget=may_forget, told=deleted),
                 services_ready=True,
             )
         )
@@ -256,6 +260,7 @@ async def laptop(
             instrument=instrument,
             clock=clock or SystemClock(),
             names=names_of(state, ports, takes_over=takes_over) if services and services.journal else None,
+            remembers_alone=not (services and services.knowledge),
             deleted=deleted,
         )
         try:

@@ -29,7 +29,7 @@ from aios.reconcile.activity import session_activity
 from aios.reconcile.reconciler import RECONCILED_KINDS, Reconciler
 from aios.reconcile.world import World
 from aios.spec.base import Ref
-from aios.wiring.cleanup import letting_go, project_cleanup
+from aios.wiring.cleanup import letting_go, project_cleanup, remembered_nowhere_else
 from aios.wiring.declaring import Names
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
@@ -134,7 +134,7 @@ def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
         activity=session_activity(ports.sessions, ActivityLedger(ports.journal).read),
         cleanup=project_cleanup(engine, ports.bucket_admin, names),
         declare=names.declare_project,
-        let_go=letting_go(ports.knowledge, names),
+        let_go=letting_go(ports.knowledge, names, may_forget=remembered_nowhere_else(names)),
         services_ready=True,
     )
 

@@ -41,13 +41,17 @@ class Stream(Protocol):
 
 
 class Answer(Protocol):
-    """What has come of a reply. `ended`: it is whole; `over`: nothing can follow that is needed."""
+    """What has come of a reply. `ended`: it is whole; `over`: nothing can follow that is needed; `broken`: why the
+    server gave it up, "" when it did not."""
 
     @property
     def ended(self) -> bool: ...
 
     @property
     def over(self) -> bool: ...
+
+    @property
+    def broken(self) -> str: ...
 
 
 @dataclass
@@ -85,6 +89,8 @@ class Call:
                     if over:
                         continue
                     take(event)
+                    if answer.broken:
+                        break  # the server has said so: nothing that follows is waited for
                     over = answer.over
                     if over:
                         self._leave(END_SECONDS, rest)
