@@ -8,7 +8,7 @@ from aios.agents.task_time import TaskTime
 
 
 async def test_time_that_stands_still_is_not_counted_and_goes_on_where_it_stood() -> None:
-    time = TaskTime(0.3)
+    time = TaskTime(0.3, asyncio.Event())
     with pytest.raises(TimeoutError):
         async with time.running():
             with time.standing_still():
@@ -25,7 +25,7 @@ async def test_time_that_stands_still_is_not_counted_and_goes_on_where_it_stood(
 
 
 async def test_what_stands_still_within_what_stands_still_counts_once() -> None:
-    time = TaskTime(5)
+    time = TaskTime(5, asyncio.Event())
     async with time.running():
         with time.standing_still():
             with time.standing_still():
@@ -35,7 +35,7 @@ async def test_what_stands_still_within_what_stands_still_counts_once() -> None:
 
 
 async def test_a_wait_that_fails_is_not_counted_either_and_the_time_runs_on() -> None:
-    time = TaskTime(0.2)
+    time = TaskTime(0.2, asyncio.Event())
     with pytest.raises(TimeoutError):
         async with time.running():
             with pytest.raises(KeyError), time.standing_still():
@@ -44,7 +44,7 @@ async def test_a_wait_that_fails_is_not_counted_either_and_the_time_runs_on() ->
 
 
 async def test_once_lifted_it_strikes_no_more_whatever_waits() -> None:
-    time = TaskTime(0.1)
+    time = TaskTime(0.1, asyncio.Event())
     async with time.running():
         time.lift()
         with time.standing_still():
@@ -54,7 +54,7 @@ async def test_once_lifted_it_strikes_no_more_whatever_waits() -> None:
 
 
 async def test_when_it_has_struck_nothing_can_be_lifted_or_stand_still() -> None:
-    time = TaskTime(0.05)
+    time = TaskTime(0.05, asyncio.Event())
     with pytest.raises(TimeoutError):
         async with time.running():
             try:
@@ -68,7 +68,7 @@ async def test_when_it_has_struck_nothing_can_be_lifted_or_stand_still() -> None
 
 
 async def test_a_wait_that_outlives_the_work_disturbs_nobody() -> None:
-    time, left, go_on = TaskTime(5), asyncio.Event(), asyncio.Event()
+    time, left, go_on = TaskTime(5, asyncio.Event()), asyncio.Event(), asyncio.Event()
 
     async def straggler() -> None:
         with time.standing_still():
@@ -93,6 +93,23 @@ async def test_a_wait_that_outlives_the_work_disturbs_nobody() -> None:
     ],
 )
 async def test_the_message_says_what_was_not_counted(waited: float, told: str) -> None:
-    time = TaskTime(600)
+    time = TaskTime(600, asyncio.Event())
     time.waited = waited
     assert time.told("10m") == told
+
+
+@pytest.mark.parametrize("told_before", [True, False])
+async def test_who_is_told_to_stop_waits_on_the_tasks_time(told_before: bool) -> None:
+    """It is killed when a task's time is over, and must not be in the middle of a call that it waited for till then."""
+    stop = asyncio.Event()
+    time, loop = TaskTime(0.3, stop), asyncio.get_running_loop()
+    if told_before:
+        stop.set()
+    began = loop.time()
+    with pytest.raises(TimeoutError):
+        async with time.running():
+            with time.standing_still():
+                loop.call_later(0.1, stop.set)
+                await asyncio.sleep(30)
+    assert loop.time() - began == pytest.approx(0.3 if told_before else 0.4, abs=0.25)
+    assert time.is_up

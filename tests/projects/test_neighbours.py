@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from aios.embedded.resources import SqliteResources
+from aios.errors import InvalidSpecError
+from aios.ports.resources import AnyResource
 from aios.projects.desk import Desk, Neighbours
 from aios.projects.world import World
 from aios.spec.base import Kind, Ref
+from aios.spec.project import Project
 from aios.tasks.run_events import CancelRequested, Dispatched
 from tests.contract.waiting import eventually
 from tests.projects.building import build_project, task
@@ -84,3 +87,25 @@ async def test_a_run_without_a_project_here_is_adopted_only_if_it_can_be_nobody_
     await desk.adopt_orphans(None)
     assert (SHARED in desk.drives) is adopted
     await empty.close()
+
+
+@pytest.mark.parametrize("found", [build_project("shared"), InvalidSpecError("a field of a newer version")])
+async def test_a_run_whose_project_is_stored_is_no_orphan_though_no_listing_shows_it(
+    laptop: Laptop, tmp_path: Path, found: Project | InvalidSpecError
+) -> None:
+    """What a version cannot read it leaves out of its listings, and must not end."""
+    laptop.start_engine()
+    await dispatched(laptop, "shared")
+
+    class Stored(SqliteResources):
+        async def get(self, ref: Ref) -> AnyResource | None:
+            if isinstance(found, InvalidSpecError):
+                raise found
+            return found
+
+    (tmp_path / "other").mkdir()
+    stored = Stored(tmp_path / "other" / "resources.db")
+    desk = Desk(replace(laptop.ports, resources=stored), World(stored, None), "another", neighbours=None)
+    await desk.adopt_orphans(None)
+    assert SHARED not in desk.drives
+    await stored.close()

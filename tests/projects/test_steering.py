@@ -100,3 +100,18 @@ def test_saying_of_a_task_what_it_inherits_anyway_stops_nothing() -> None:
     tasks = (task("a", privacy="Restricted"), task("b", "a"))
     state = fold([build_run_started(build_project("word-count", *tasks), TEAM), Planned(member="", tasks=tasks)])
     assert asked(build_project("word-count", tasks[0], task("b", "a", privacy="Restricted")), state) == []
+
+
+def test_a_task_that_becomes_stricter_before_the_run_has_a_plan_stops_it_too() -> None:
+    """Planned and dispatched in one turn, it would be on its way before anybody asked again."""
+    [event] = asked(build_project("word-count", task("a", privacy="Restricted")))
+    assert isinstance(event, CancelRequested)
+
+
+def test_a_new_name_does_not_hide_that_a_task_became_stricter() -> None:
+    renamed = task("b", instructions="do a", privacy="Restricted")
+    [event] = asked(build_project("word-count", renamed))
+    assert isinstance(event, CancelRequested)
+    assert event.reason.startswith("the data of task b is Restricted now")
+    assert asked(build_project("word-count", task("a"), renamed)) == []
+    assert asked(build_project("word-count", task("b", privacy="Restricted"))) == []

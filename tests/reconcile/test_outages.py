@@ -21,7 +21,7 @@ from aios.reconcile.activity import AgentActivity
 from aios.reconcile.outages import REWORDED_AFTER
 from aios.reconcile.reconciler import Reconciler
 from aios.routing.build import build_candidates
-from aios.spec.base import Kind, Ref
+from aios.spec.base import ConfigMap, Kind, ObjectMeta, Ref
 from aios.spec.conditions import ConditionType, Reason
 from aios.spec.model import Model
 from aios.spec.project import Project, RunStatus
@@ -166,6 +166,31 @@ async def test_a_failure_that_is_worded_anew_each_time_does_not_wake_its_object_
     laptop.clock.advance(REWORDED_AFTER)
     await fails(laptop, TEAM, times=1)
     assert (await laptop.condition(TEAM)).message == "request 9 failed"
+
+
+async def test_what_comes_and_goes_is_told_once_a_while(laptop: Laptop, broker: Faulty) -> None:
+    await laptop.apply(model(), team(member("a")))
+    told = 0
+    for _ in range(5):
+        broker.fails("ensure_queue", CredentialsRefusedError(REFUSED))
+        before = await version(laptop, TEAM)
+        await fails(laptop, TEAM, times=3)
+        told += await version(laptop, TEAM) != before
+        broker.fails("", None)
+        await laptop.reconciler.reconcile(TEAM)
+    assert told == 1
+
+
+async def test_a_team_that_was_found_wrong_is_not_usable_for_being_unavailable(laptop: Laptop, broker: Faulty) -> None:
+    """What was wrong with it may be mended while the broker is away: then it has neither queues nor agents."""
+    await laptop.apply(model(), team(member("a", prompt=None, promptFrom=source("texts"))), project())
+    await laptop.settle()
+    assert (await laptop.condition(TEAM, ConditionType.STALLED)).status == "True"
+    broker.fails("ensure_queue", CredentialsRefusedError(REFUSED))
+    await laptop.apply(ConfigMap(metadata=ObjectMeta(name="texts"), data={"texts": "You work."}))
+    await fails(laptop, TEAM)
+    await laptop.reconciler.reconcile(PROJECT)
+    assert (await laptop.condition(PROJECT)).status == "False"
 
 
 async def test_what_fails_after_the_verdict_does_not_take_it_back(laptop: Laptop, broker: Faulty) -> None:

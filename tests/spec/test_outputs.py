@@ -11,7 +11,7 @@ def test_what_files_can_match_has_no_fault(glob: str) -> None:
     assert output_fault(glob) == ""
 
 
-@pytest.mark.parametrize("glob", ["/workspace/app.py", "../c", "a/../b"])
+@pytest.mark.parametrize("glob", ["/workspace/app.py", "../c", "a/../b", "/", "..\\c"])
 def test_what_is_outside_is_told(glob: str) -> None:
     assert "outside of the workspace" in output_fault(glob)
 
@@ -24,6 +24,7 @@ def test_what_is_outside_is_told(glob: str) -> None:
         ("a//b.py", "a/b.py", "a/b.py"),
         ("a/./b.py", "a/b.py", "a/b.py"),
         (".", "**", "x"),
+        ("src\\a.py", "src/a.py", "src/a.py"),
     ],
 )
 def test_what_matches_nothing_is_told_with_what_was_meant(glob: str, meant: str, file: str) -> None:

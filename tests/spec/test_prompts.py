@@ -121,6 +121,8 @@ def test_what_a_dict_can_do_is_no_input_that_is_missing() -> None:
         ("{{ inputs.get('tone') or 'kind' }}{{ inputs.get('tone') if inputs.get('tone') else '' }}", [], "kind"),
         ("{{ inputs.get('tone') | default('kind', true) }}", [], "kind"),
         ("{{ inputs.get('tone') | default('kind') }}", ["tone"], None),
+        ("{% set tone = inputs.get('tone') %}{% if tone %}{{ tone }}{% endif %}", [], ""),
+        ("{% if 'tone' in inputs %}{{ inputs.tone }}{{ inputs.get('tone') }}{% endif %}", [], ""),
     ],
 )
 def test_asking_the_inputs_as_a_whole_needs_only_what_would_be_missed(

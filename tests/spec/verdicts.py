@@ -134,6 +134,7 @@ VALID = (
     team("a Sequential team without a Strategic member", members=[WORKER], strategy="Sequential"),
     team("two Strategic members and a named supervisor", members=[PLANNER, {**PLANNER, "name": "lead"}],
          supervisor="lead"),
+    team("a time limit of several parts, some of them 0", limits={"taskTimeout": "0h05m"}),
     team("all limits", limits={"taskTimeout": "90s", "maxAttempts": 1, "maxSteps": 500, "onInDoubt": "Park",
                               "maxInFlight": 100}),
     member("a prompt in a ConfigMap", prompt=..., promptFrom=SOURCE),

@@ -221,7 +221,9 @@ class AgentWorker:
         self._heartbeat.show(f"{assignment.project}/{bell.task}")
         try:
             async with self._folder(log.stream, epoch) as folder, yielding(stop, log, epoch, self._id):
-                work = asyncio.create_task(self._attempt(assignment, model, log, epoch, folder))
+                time = TaskTime(seconds(self._config.limits.task_timeout), stop)
+                attempt = Attempt(self._means(assignment, model, log, folder, time), log)
+                work = asyncio.create_task(self._attempt(attempt, epoch, time))
                 await watched(work, log, self._ports.journal, timings=self._timings, clock=self._clock)
         finally:
             self._heartbeat.show("")
@@ -236,18 +238,14 @@ class AgentWorker:
         logger.warning("%s", message)
         await log.append(Ended(result=result(log, Outcome.WITHDRAWN, message, kind=assignment.task.kind)))
 
-    async def _attempt(
-        self, assignment: Assignment, model: WorkerModel, log: AttemptLog, epoch: int, folder: Path
-    ) -> None:
+    async def _attempt(self, attempt: Attempt, epoch: int, time: TaskTime) -> None:
         """Work until Ended is recorded."""
-        time = TaskTime(seconds(self._config.limits.task_timeout))
-        attempt = Attempt(self._means(assignment, model, log, folder, time), log)
         try:
             async with time.running():
                 outages = 0
                 while not await self._phases_served(attempt, outages):
                     outages += 1
-                    await log.reclaim(epoch, self._id)
+                    await attempt.log.reclaim(epoch, self._id)
         except TimeoutError:
             if not time.is_up:
                 raise

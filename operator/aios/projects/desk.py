@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol
 
-from aios.errors import SequenceConflictError
+from aios.errors import InvalidSpecError, SequenceConflictError
 from aios.naming import queue_name
 from aios.parallel import in_parallel
 from aios.ports.broker import Broker
@@ -140,12 +140,21 @@ class Desk:
     async def _adopt(self, run: str) -> None:
         ref = _project(run)
         try:
-            if await self._is_ours_alone(ref) and not await has_ended(self._ports.journal, run):
+            if await self._is_there(ref):
+                _log.warning("%s is left alone: its project is stored, and cannot be read by this version", run)
+            elif await self._is_ours_alone(ref) and not await has_ended(self._ports.journal, run):
                 drive = await self._drive(ref, run)
                 await drive.take_over(self._engine, None, None)
                 self.drives[ref] = drive
         except (SequenceConflictError, ValueError):  # another engine has it, or a newer version wrote it
             _log.exception("%s has no project and is left alone", run)
+
+    async def _is_there(self, project: Ref) -> bool:
+        """Listings leave out what this version cannot read, which is no reason to end its run."""
+        try:
+            return await self._ports.resources.get(project) is not None
+        except InvalidSpecError:
+            return True
 
     def fence(self, ref: Ref, error: SequenceConflictError) -> None:
         """Another engine wrote to the run: it is that engine's now."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from aios.errors import AiosError
-from aios.reconcile.conditions import condition, progressing, to_conditions
+from aios.reconcile.conditions import holds, progressing, to_conditions
 from aios.reconcile.world import World, publish
 from aios.spec.agent import Agent
 from aios.spec.base import Condition, Ref
@@ -25,8 +25,8 @@ from aios.spec.team import AgentTeam
 log = logging.getLogger(__name__)
 
 REWORDED_AFTER = 60.0
-"""Seconds between two wordings of one outage. Some services number their refusals, and each write of a status wakes
-the object that it is about: without a pause it would be tried, and written, all the time."""
+"""Seconds between two tellings about an object. Some services number their refusals, some come and go, and each write
+of a status wakes the object that it is about: without a pause it would be tried, and written, all the time."""
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _TOLD_AT = 2
@@ -53,16 +53,14 @@ class Outages:
     def over(self, ref: Ref) -> None:
         """The reconcile of `ref` succeeded, or there is nothing more to do."""
         self._failures.pop(ref, None)
-        self._told.pop(ref, None)
 
     async def _publish(self, ref: Ref, message: str) -> None:
         resource = await self._world.resources.get(ref)
         if not isinstance(resource, Model | AgentTeam | Agent | Project):
+            self._told.pop(ref, None)
             return
-        found = condition(resource.status.conditions, ConditionType.RECONCILING)
         now = self._world.clock.monotonic()
-        is_said = found is not None and found.reason == Reason.SERVICE_UNAVAILABLE
-        if is_said and now < self._told.get(ref, -math.inf) + REWORDED_AFTER:
+        if now < self._told.get(ref, -math.inf) + REWORDED_AFTER:
             return
         self._told[ref] = now
         said = _said(resource, message, self._world.clock.now())
@@ -82,7 +80,11 @@ def _said(resource: Model | AgentTeam | Agent | Project, message: str, now: date
     before = resource.status.conditions
     changed = to_conditions(findings, before, generation=resource.metadata.generation, now=now)
     fields = {"conditions": _merged(before, changed), "reason": Reason.SERVICE_UNAVAILABLE.value}
-    return {**fields, "ready": "False"} if isinstance(resource, AgentTeam) else fields
+    if not isinstance(resource, AgentTeam):
+        return fields
+    # It has been found wrong, and not been found right since: no project may take it for usable.
+    unjudged = {"observed_generation": 0} if holds(before, ConditionType.STALLED) else {}
+    return {**fields, **unjudged, "ready": "False"}
 
 
 def _merged(before: tuple[Condition, ...], changed: tuple[Condition, ...]) -> tuple[Condition, ...]:

@@ -18,7 +18,7 @@ MAX_RESOURCE_BYTES = 256 * 1024
 MAX_CORE_BYTES = 1024 * 1024
 """Of one of Kubernetes' own: so much fits into a ConfigMap."""
 EXPANDED = 3
-"""How much more than its text a document counts that has no anchors, at most: `{a,b}` holds four nodes in five letters."""
+"""How many times its text a document without anchors counts at most: `{a,b}` counts 12 bytes in five letters."""
 
 Bound = Callable[[str | None], int]
 """How large, in bytes, one resource of that apiVersion may be; None: it states none."""

@@ -171,6 +171,8 @@ def required_inputs(template: str) -> tuple[UsedVariable, ...]:
     tree = _parse(template)
     optional = {used.name for guard in _guards(tree) for used in _attributes(guard)}
     optional |= {used.name for asked in _conditions(tree) for used in _gotten(asked)}
+    optional |= {used.name for kept in tree.find_all(nodes.Assign) for used in _gotten(kept)}
+    optional |= set(_looked_for(tree))
     called = {id(call.node) for call in tree.find_all(nodes.Call) if _looks(call)}
     first: dict[str, UsedVariable] = {}
     for used in (*_attributes(tree, besides=called), *_gotten(tree)):
@@ -249,6 +251,16 @@ def _gotten(tree: nodes.Node) -> Iterator[UsedVariable]:
         match call:
             case nodes.Call(node=nodes.Getattr(attr="get"), args=[nodes.Const(value=name)], kwargs=[]) if _looks(call):
                 yield UsedVariable(f"{INPUTS}.{name}", call.lineno)
+
+
+def _looked_for(tree: nodes.Node) -> Iterator[str]:
+    """Every input that is asked for by `'name' in inputs`."""
+    for compared in tree.find_all(nodes.Compare):
+        match compared:
+            case nodes.Compare(
+                expr=nodes.Const(value=name), ops=[nodes.Operand(op="in" | "notin", expr=nodes.Name(name=root))]
+            ) if root == INPUTS:
+                yield f"{INPUTS}.{name}"
 
 
 def _conditions(tree: nodes.Node) -> Iterator[nodes.Node]:

@@ -157,7 +157,9 @@ _INPUT_KEY = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _PRICE = r"^[0-9]{1,6}(\.[0-9]{1,6})?$"
 _URL = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/\S*)?$"
 _DURATION = r"^([0-9]{1,6}(ms|s|m|h))+$"
-_TIME_LIMIT = r"^[1-9][0-9]{0,5}(ms|s|m|h)([0-9]{1,6}(ms|s|m|h))*$"
+# Six digits, not all of them 0, without the look-ahead that an API server's patterns do not know.
+_ABOVE_0 = "([1-9][0-9]{0,5}|0[1-9][0-9]{0,4}|00[1-9][0-9]{0,3}|000[1-9][0-9]{0,2}|0000[1-9][0-9]?|00000[1-9])"
+_TIME_LIMIT = rf"^([0-9]{{1,6}}(ms|s|m|h))*{_ABOVE_0}(ms|s|m|h)([0-9]{{1,6}}(ms|s|m|h))*$"
 
 Name = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
 """The name of a Model, AgentTeam or Project: a DNS label of at most 40 characters."""
@@ -189,7 +191,7 @@ PATTERNS: Mapping[str, str] = {
     _PRICE: 'USD as "0.25": at most six digits before and after the point',
     _URL: "a URL such as http://ollama:11434, without user and password",
     _DURATION: "a length of time such as 90s, 10m or 1h30m",
-    _TIME_LIMIT: "a length of time such as 90s, 10m or 1h30m, above 0 and not beginning with 0",
+    _TIME_LIMIT: "a length of time such as 90s, 10m or 1h30m, and above 0",
 }
 """Every pattern above in words, for error messages."""
 
