@@ -3,8 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from aios.wiring.credentials import FoundCredentials
 from aios.wiring.doctor import Finding, Verdict, examine
 from aios.wiring.services import Services
 from tests.cli.console import environment
+from tests.servers.answering import Handler, answering
 
 ASKED = """
 import asyncio, sys
@@ -48,23 +47,6 @@ def test_libraries_are_loaded_before_anybody_is_asked() -> None:
         [sys.executable, "-c", ASKED], capture_output=True, text=True, check=False, timeout=60, env=environment()
     )
     assert (ran.returncode, ran.stdout.strip()) == (0, ""), ran.stderr
-
-
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-
-
-@asynccontextmanager
-async def answering(handler: Handler) -> AsyncIterator[str]:
-    """Host and port of a server that answers every request so."""
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def _page(_: web.Request) -> web.Response:

@@ -138,24 +138,31 @@ async def test_no_agent_is_left_working_when_its_replicas_ended_with_us(
     assert found.status.phase is left
 
 
-async def test_the_queues_of_a_team_that_was_deleted_while_nobody_ran_are_removed(tmp_path: Path) -> None:
-    state = StateFolder(tmp_path / ".aios")
-    state.open()
-    resources, broker = SqliteResources(state.resources), SqliteBroker(state.broker)
-    team = AgentTeam(
-        metadata=ObjectMeta(name="t"),
-        spec=TeamSpec(members=(Member(name="m", tier=Tier.EXECUTION, models=("x",), prompt="You work."),)),
-    )
-    await resources.apply(team)
-    await broker.ensure_queue(queue_name("default", "t", "m"))
-    await broker.ensure_queue(queue_name("default", "other", "m"))
-    await resources.delete(team.ref)
-    await resources.close()
+TEAM = AgentTeam(
+    metadata=ObjectMeta(name="t"),
+    spec=TeamSpec(members=(Member(name="m", tier=Tier.EXECUTION, models=("x",), prompt="You work."),)),
+)
+
+
+async def bury(state: StateFolder) -> None:
+    """Run until what was deleted meanwhile is cleaned up."""
     async with laptop(state) as running:
         loops = asyncio.create_task(running.run())
         await running.buried(30)
         loops.cancel()
         await asyncio.wait({loops})
+
+
+async def test_the_queues_of_a_team_that_was_deleted_while_nobody_ran_are_removed(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    state.open()
+    resources, broker = SqliteResources(state.resources), SqliteBroker(state.broker)
+    await resources.apply(TEAM)
+    await broker.ensure_queue(queue_name("default", "t", "m"))
+    await broker.ensure_queue(queue_name("default", "other", "m"))
+    await resources.delete(TEAM.ref)
+    await resources.close()
+    await bury(state)
     left = await broker.queues()
     await broker.close()
     assert queue_name("default", "t", "m") not in left
@@ -166,20 +173,12 @@ async def test_what_a_team_remembered_that_was_deleted_while_nobody_ran_is_forgo
     state = StateFolder(tmp_path / ".aios")
     state.open()
     resources, knowledge = SqliteResources(state.resources), QdrantKnowledge(state.knowledge)
-    team = AgentTeam(
-        metadata=ObjectMeta(name="t"),
-        spec=TeamSpec(members=(Member(name="m", tier=Tier.EXECUTION, models=("x",), prompt="You work."),)),
-    )
-    await resources.apply(team)
+    await resources.apply(TEAM)
     for name in ("t", "other"):
         await knowledge.remember("default", name, Memory("the port is 8080", Privacy.RESTRICTED, "test"))
-    await resources.delete(team.ref)
+    await resources.delete(TEAM.ref)
     await resources.close()
-    async with laptop(state) as running:
-        loops = asyncio.create_task(running.run())
-        await running.buried(30)
-        loops.cancel()
-        await asyncio.wait({loops})
+    await bury(state)
     left = [len(await knowledge.search("default", name, Privacy.RESTRICTED, "port")) for name in ("t", "other")]
     await knowledge.close()
     assert left == [0, 1]

@@ -2,8 +2,6 @@
 
 import os
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from aios.adapters.qdrant.probe import probe
 from aios.errors import ServiceUnavailableError
 from aios.ports.knowledge import Memory
 from aios.spec.vocabulary import Privacy
+from tests.servers.answering import answering
 from tests.servers.qdrant import KEY, VARIABLE
 
 
@@ -28,23 +27,6 @@ async def test_a_key_without_tls_writes_nothing_to_stderr(qdrant_server: Path) -
             await client.get_collections()
     await server.close()
     assert written == []
-
-
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-
-
-@asynccontextmanager
-async def answering(handler: Handler) -> AsyncIterator[str]:
-    """The URL of a server that answers every request so."""
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://:hunter2@127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +44,8 @@ async def test_a_server_that_is_no_qdrant_is_told_as_such(body: str, kind: str) 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=body, content_type=kind)
 
-    async with answering(answer) as url:
+    async with answering(answer) as place:
+        url = f"http://:hunter2@{place}"
         knowledge = QdrantServerKnowledge(url, "x")
         said = r"Qdrant at http://127\.0\.0\.1:\d+: what answers there is not Qdrant .*AIOS_KNOWLEDGE_URL"
         calls = (
@@ -85,7 +68,8 @@ async def test_a_path_in_the_url_is_where_the_server_is_asked() -> None:
         asked.append(request.path)
         return web.json_response({"result": {"collections": []}, "status": "ok", "time": 0.0})
 
-    async with answering(answer) as url:
+    async with answering(answer) as place:
+        url = f"http://:hunter2@{place}"
         server = QdrantServer(f"{url}/behind/qdrant/")
         async with server.asked() as client:
             await client.get_collections()
