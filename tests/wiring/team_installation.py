@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from aios.adapters.kubernetes import pod_services
 from aios.adapters.kubernetes.api import Api, ConflictingWriteError, Manifest
+from aios.adapters.kubernetes.team_pods import TeamPods
 from aios.adapters.kubernetes.team_secrets import KEY_ENTRY, KEY_SECRET, TeamSecrets, keyed
 from aios.embedded.resources import SqliteResources
 from aios.naming import LABEL_TEAM, digest
@@ -14,7 +15,6 @@ from aios.ports.access import Grantee
 from aios.spec.team import AgentTeam
 from aios.wiring.services import Services
 from aios.wiring.team_access import ServicesAccess
-from aios.wiring.team_pods import TeamPods
 
 SERVICES = Services(
     broker="amqp://admin:admin-broker@broker:5672/v",

@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,23 @@ async def with_queue(state: StateFolder) -> None:
     await ports.close()
 
 
-async def test_it_says_when_it_is_ready_and_ends_when_told(tmp_path: Path) -> None:
-    state = StateFolder(tmp_path / ".aios")
+@asynccontextmanager
+async def replica(state: StateFolder) -> AsyncIterator[None]:
+    """One that has said that it is ready; told to end, and waited for, afterwards."""
     await with_queue(state)
     ready, stop = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(ProcessReplica(state.path).run(CONFIG, "dev-1", stop, ready.set))
     async with asyncio.timeout(60):
         await ready.wait()
+        yield
         stop.set()
         await running
+
+
+async def test_it_says_when_it_is_ready_and_ends_when_told(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / ".aios")
+    async with replica(state):
+        pass
     assert list((state.path / "workers").iterdir()) == []
 
 
@@ -72,15 +81,9 @@ async def test_its_metrics_are_not_served_where_its_parents_are(
 
 async def test_it_shares_the_state_folder_until_it_ends(tmp_path: Path) -> None:
     state = StateFolder(tmp_path / ".aios")
-    await with_queue(state)
-    ready, stop = asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(ProcessReplica(state.path).run(CONFIG, "dev-1", stop, ready.set))
-    async with asyncio.timeout(60):
-        await ready.wait()
+    async with replica(state):
         with state.deserted() as deserted:
             assert not deserted
-        stop.set()
-        await running
     with state.deserted() as deserted:
         assert deserted
 

@@ -17,6 +17,7 @@ from aios.adapters.kubernetes.leadership import Leadership
 from aios.adapters.kubernetes.mirror import Mirror, connect_mirrored
 from aios.adapters.kubernetes.render import PodSettings
 from aios.adapters.kubernetes.resources import KubernetesResources
+from aios.adapters.kubernetes.team_pods import TeamPods
 from aios.adapters.kubernetes.team_secrets import TeamSecrets
 from aios.adapters.kubernetes.workloads import KubernetesWorkloads
 from aios.ports.clock import Clock
@@ -34,7 +35,6 @@ from aios.wiring.declaring import Names
 from aios.wiring.ports import WorkPorts, open_work_ports
 from aios.wiring.services import Services
 from aios.wiring.team_access import ServicesAccess, open_users
-from aios.wiring.team_pods import TeamPods
 from aios.wiring.unserved import restart
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+from aios.adapters.kubernetes.team_pods import TeamPods
 from aios.adapters.kubernetes.team_secrets import TeamSecrets, keyed
 from aios.desired.nouns import Worker
 from aios.errors import AiosError, EnvironmentProblemError, InvalidSpecError
@@ -27,7 +28,6 @@ from aios.ports.resources import Resources
 from aios.spec.base import Kind, Ref
 from aios.spec.team import AgentTeam
 from aios.wiring.services import Services, variable, with_credentials
-from aios.wiring.team_pods import TeamPods
 from aios.wiring.unserved import restart
 from aios.wiring.worker_trust import with_authority
 

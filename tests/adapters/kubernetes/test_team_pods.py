@@ -6,10 +6,10 @@ import pytest
 
 from aios.adapters.kubernetes.api import Api
 from aios.adapters.kubernetes.render import PodSettings, render
+from aios.adapters.kubernetes.team_pods import TeamPods
 from aios.adapters.kubernetes.team_secrets import TeamSecrets
 from aios.desired.build import build_workers
 from aios.spec.base import Kind
-from aios.wiring.team_pods import TeamPods
 from tests.desired.building import lookup, model, ref, team
 from tests.wiring.team_installation import ApiServer
 
