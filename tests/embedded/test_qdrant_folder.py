@@ -51,7 +51,7 @@ async def test_who_cannot_look_whether_others_wait_lets_go_and_goes_on(
     knowledge = QdrantKnowledge(tmp_path)
     await _remember(knowledge, "text 1")
     with monkeypatch.context() as broken:
-        broken.setattr(module, "try_lock", _cannot)
+        broken.setattr(module, "is_locked", _cannot)
         await asyncio.sleep(LOOKS)
     lock = try_lock(tmp_path / "open")
     assert lock is not None, "others get the folder"
@@ -73,6 +73,16 @@ async def test_a_folder_that_is_removed_is_begun_anew(tmp_path: Path) -> None:
     again = QdrantKnowledge(folder)
     assert await _found(again) == ["text 2"]
     await _close(again)
+
+
+async def test_looking_whether_others_wait_fills_no_folder_that_is_being_removed(tmp_path: Path) -> None:
+    knowledge = QdrantKnowledge(tmp_path)
+    await _remember(knowledge)
+    turn = tmp_path / "turn"
+    turn.unlink()
+    await asyncio.sleep(LOOKS)
+    assert not turn.exists()
+    await _close(knowledge)
 
 
 async def test_nothing_is_stored_where_a_folder_was_that_others_have_made_anew(tmp_path: Path) -> None:

@@ -38,6 +38,22 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
         os.close(descriptor)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock alone. Looking makes no file: whoever removes the folder meanwhile would find it
+    filled again."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def wait_for_lock(path: Path, *, patience: float, shared: bool = False) -> int:
     """The descriptor that holds the lock until it is closed; blocks this thread up to `patience` seconds, then
     raises ServiceUnavailableError."""

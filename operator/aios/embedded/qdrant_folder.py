@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aios.embedded.file_lock import locked, try_lock, wait_for_lock
+from aios.embedded.file_lock import is_locked, locked, wait_for_lock
 from aios.errors import (
     DiskFullError,
     EnvironmentProblemError,
@@ -255,13 +255,10 @@ class QdrantFolder:
         try:
             if not self._is_in_place():
                 return True
-            turn = try_lock(self._folder / "turn")
+            return is_locked(self._folder / "turn") or time.monotonic() - self._used > IDLE_SECONDS
         except OSError as error:
             log.warning("%s is let go of, for nobody can see whether others wait for it: %s", self._folder, error)
             return True
-        if turn is not None:
-            os.close(turn)
-        return turn is None or time.monotonic() - self._used > IDLE_SECONDS
 
     def _let_go(self) -> None:
         """Never raises: the thread goes on, and what could not be closed is read again by the next call."""

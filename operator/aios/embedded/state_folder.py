@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aios.embedded.cards import is_unfinished, room, write_card
-from aios.embedded.file_lock import try_lock, wait_for_lock
+from aios.embedded.file_lock import is_locked, try_lock, wait_for_lock
 from aios.errors import EnvironmentProblemError
 
 FOLDER = ".aios"
@@ -224,10 +224,7 @@ class StateFolder:
 
     def driver(self) -> int | None:
         """The process id of the one who drives it now, None when nobody does."""
-        descriptor = try_lock(self.path / "up.lock") if self.exists else None
-        if descriptor is not None or not self.exists:
-            if descriptor is not None:
-                os.close(descriptor)
+        if not (self.exists and is_locked(self.path / "up.lock")):
             return None
         try:
             return int(json.loads((self.path / "up.json").read_text(encoding="utf-8"))["pid"])
