@@ -1,10 +1,10 @@
-"""Requests side by side: bounded, in order, and none outlives the call."""
+"""What goes on side by side: bounded, in order, and none outlives the call."""
 
 import asyncio
 
 import pytest
 
-from aios.parallel import WIDTH, in_parallel
+from aios.parallel import WIDTH, first_of, in_parallel
 
 
 async def test_answers_come_in_the_order_of_the_questions_and_never_too_many_at_once() -> None:
@@ -45,3 +45,18 @@ async def test_nothing_is_under_way_any_more_when_it_has_failed_or_was_cancelled
     with pytest.raises(LookupError if how == "error" else asyncio.CancelledError):
         await asking
     assert sorted(over) == ([0, 1] if how == "error" else [0, 1, 2])
+
+
+async def test_of_two_the_first_counts_and_the_other_is_gone() -> None:
+    over: list[str] = []
+
+    async def slow() -> str:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            over.append("slow")
+        return "slow"
+
+    assert await first_of(asyncio.sleep(0, "quick"), slow()) == "quick"
+    assert await first_of(slow(), asyncio.sleep(0, "quick")) == "quick"
+    assert over == ["slow", "slow"]

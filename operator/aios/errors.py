@@ -141,13 +141,21 @@ class ModelCallError(AiosError):
 
     `transient`: the same request may succeed later. `retry_after`: seconds the provider asked to wait, None when it
     did not. `maybe_charged`: the request was taken and its answer did not arrive whole, so it counts at its worst case.
+    `works`: the provider is well, and its circuit need not open over what was asked of it, or how often.
     """
 
     def __init__(
-        self, message: str, *, transient: bool, retry_after: float | None = None, maybe_charged: bool = False
+        self,
+        message: str,
+        *,
+        transient: bool,
+        retry_after: float | None = None,
+        maybe_charged: bool = False,
+        works: bool = False,
     ) -> None:
         super().__init__(message)
         self.transient, self.retry_after, self.maybe_charged = transient, retry_after, maybe_charged
+        self.works = works
 
 
 class InDoubtError(AiosError):

@@ -68,6 +68,10 @@ def reply(text: str = "", *calls: ToolCall) -> Reply:
     return Reply(text=text, tool_calls=calls, usage=Usage(input_tokens=100, output_tokens=10), model="fake")
 
 
+WRITE = reply("I write it.", call("write_file", path="count.py", content="def count(t):\n    return len(t.split())\n"))
+DONE = reply("It is done.")
+
+
 async def _nothing(_: ChatRequest) -> None:
     """What happens while a model thinks, unless a test says otherwise."""
 

@@ -83,14 +83,26 @@ async def test_calls_that_were_under_way_when_it_opened_do_not_prolong_it(breake
 async def test_a_provider_that_asks_to_wait_is_waited_for_by_all_and_has_not_failed(
     breaker: Breaker, clock: HandClock
 ) -> None:
-    await fail(breaker, 20, ModelCallError("429", transient=True, retry_after=30.0))
+    await fail(breaker, 20, ModelCallError("429", transient=True, retry_after=30.0, works=True))
     assert (await breaker.condition()).pause.startswith("the provider asked to wait")
-    await fail(breaker, 1, ModelCallError("429", transient=True, retry_after=2.0))
+    await fail(breaker, 1, ModelCallError("429", transient=True, retry_after=2.0, works=True))
     clock.at += 29
     assert (await breaker.condition()).pause, "a shorter wish does not shorten a longer one"
     clock.at += 2
     condition = await breaker.condition()
     assert (condition.pause, condition.half_open) == ("", False)
+
+
+async def test_a_provider_that_is_down_and_asks_to_wait_is_left_alone_all_the_same(
+    breaker: Breaker, clock: HandClock
+) -> None:
+    for _ in range(PACE.failures):
+        await fail(breaker, 1, ModelCallError("503", transient=True, retry_after=1.0))
+        assert (await breaker.condition()).pause
+        clock.at += 1.5
+    assert "times in a row" in (await breaker.condition()).pause
+    clock.at += PACE.first_open
+    assert (await breaker.condition()).half_open
 
 
 async def test_a_refusal_shows_a_provider_that_works(breaker: Breaker, clock: HandClock) -> None:

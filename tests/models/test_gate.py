@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aios.embedded.journal import SqliteJournal
 from aios.errors import DivergedError, FencedError, InDoubtError, ModelCallError, PrivacyError
+from aios.models.admission import AdmitAll
 from aios.models.attempt_log import AttemptLog
 from aios.models.cost import cost, spelled, worst_case
 from aios.models.gate import MAX_TRIES, Caller, Gate
@@ -267,6 +268,32 @@ async def test_a_call_in_doubt_is_parked_when_so_told(journal: SqliteJournal) ->
     with pytest.raises(InDoubtError, match="may have been charged up to"):
         await door.call(0, ASK, Privacy.INTERNAL)
     assert provider.asked == []
+
+
+async def test_a_final_failure_that_may_have_been_charged_is_parked_too(journal: SqliteJournal) -> None:
+    refusal = ModelCallError("more than 8 MB", transient=False, maybe_charged=True)
+    parked = replace(CALLER, on_in_doubt=OnInDoubt.PARK)
+    for provider in (Scribe([refusal]), Scribe([])):
+        door, _ = await gate(journal, provider, parked)
+        with pytest.raises(InDoubtError, match="may have been charged up to"):
+            await door.call(0, ASK, Privacy.INTERNAL)
+
+
+class Paced(AdmitAll):
+    """An admission that keeps what providers ask for."""
+
+    keeps_pauses = True
+
+
+@pytest.mark.parametrize(("admission", "slept"), [(AdmitAll(), 60.0), (Paced(), 1.0)])
+async def test_a_pause_that_admission_keeps_is_not_slept_by_the_gate(
+    journal: SqliteJournal, admission: AdmitAll, slept: float
+) -> None:
+    clock, log = StillClock(), await AttemptLog.open(journal, STREAM)
+    await log.claim("w")
+    provider = Scribe([ModelCallError("429", transient=True, retry_after=60.0), ANSWER])
+    assert await Gate(log, provider, CALLER, clock, admission).call(0, ASK, Privacy.INTERNAL) == ANSWER
+    assert slept * 0.3 < sum(clock.slept) <= slept
 
 
 async def test_a_fenced_claimant_sends_nothing(journal: SqliteJournal) -> None:

@@ -89,6 +89,28 @@ async def test_a_free_answer_is_replayed_from_the_record_when_the_cache_is_gone(
         await again.call(0, ChatRequest((ChatMessage(Role.USER, "Something else."),)), INTERNAL)
 
 
+async def test_what_a_vendor_signed_for_one_conversation_is_not_given_to_another(
+    journal: SqliteJournal, sessions: SqliteSessions
+) -> None:
+    thought = {
+        "blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "for this one"}],
+        "message": {"r": "Hm."},
+    }
+    reply = ANSWER.model_copy(update={"tool_calls": (ToolCall(id="a", name="n", args={}),), "thinking": thought})
+    first, _ = await opened(journal, Scribe([reply]), cache(sessions))
+    assert (await first.call(0, ASK, INTERNAL)).thinking == thought
+    second, _ = await opened(journal, Scribe([]), cache(sessions), run="b")
+    given = await second.call(0, ASK, INTERNAL)
+    assert given.thinking == {"message": {"r": "Hm."}}
+
+    def next_question(reply: Reply) -> str:
+        said = ChatMessage(Role.ASSISTANT, "", tool_calls=reply.tool_calls, thinking=reply.thinking)
+        asked = replace(ASK, messages=(*ASK.messages, said, ChatMessage(Role.TOOL, "done", call_id="a")))
+        return question("strong", CLOUD, asked, INTERNAL, told_time="").key
+
+    assert next_question(reply) == next_question(given), "what was asked with it counts for those without"
+
+
 async def test_another_label_or_team_is_not_given_the_answer(journal: SqliteJournal, sessions: SqliteSessions) -> None:
     provider = Scribe([ANSWER] * 3)
     await (await opened(journal, provider, cache(sessions)))[0].call(0, ASK, INTERNAL)

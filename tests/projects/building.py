@@ -67,3 +67,6 @@ def accepted(project: Project) -> ProjectStatus:
 
 def task(name: str, *depends_on: str, **more: object) -> TaskSpec:
     return TaskSpec.model_validate({"name": name, "instructions": f"do {name}", "depends_on": depends_on, **more})
+
+
+CHAIN = (task("a"), task("b", "a"), task("c", "b"))

@@ -170,3 +170,11 @@ class Laptop:
         await self.stop()
         for port in (self.journal, self.broker, self.resources, self.leases):
             await port.close()
+
+
+def attempts_of(events: list[object]) -> list[tuple[str, int]]:
+    return [(event.task.name, event.attempt) for event in events if isinstance(event, Dispatched)]
+
+
+async def was_claimed(laptop: Laptop, stream: str) -> bool:
+    return await laptop.journal.head(stream) > 0

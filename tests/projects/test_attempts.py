@@ -37,6 +37,23 @@ async def write(journal: SqliteJournal, after: int, *events: AnyAttemptEvent) ->
     await journal.append(STREAM, after, [Record(event.model_dump(mode="json", by_alias=True)) for event in events])
 
 
+async def test_who_claimed_an_attempt_works_on_it_unless_he_was_told_to_stop(journal: SqliteJournal) -> None:
+    attempts, found = Attempts(journal), list[bool]()
+    for number, claim in enumerate(
+        (
+            Claimed(epoch=1, worker="w"),
+            Claimed(epoch=1, worker="w", yielded=True),
+            Claimed(epoch=1, worker="w"),  # it goes on after an outage, and ends soon
+            Claimed(epoch=2, worker="v"),
+        )
+    ):
+        await write(journal, number, claim)
+        await attempts.result(RUN, "a", 1)
+        found.append(attempts.claimed(RUN, "a", 1))
+    assert found == [True, False, False, True]
+    assert not attempts.claimed(RUN, "a", 2), "nobody has read of it"
+
+
 async def test_an_attempt_has_no_result_until_it_ended(journal: SqliteJournal) -> None:
     attempts = Attempts(journal)
     assert await attempts.result(RUN, "a", 1) is None

@@ -60,6 +60,12 @@ def bells(queue: Queue, book: Book) -> Bells:
     return Bells(Ringer(queue), book)  # type: ignore[arg-type]  # the parts that are used
 
 
+def nobody(task: str, attempt: int) -> bool:
+    """Has claimed an attempt."""
+    del task, attempt
+    return False
+
+
 async def sweeps_until_it_rings(made: Bells, log: RunLog, queue: Queue) -> int:
     before = len(queue.rung)
     for number in itertools.count(1):
@@ -72,7 +78,7 @@ async def sweeps_until_it_rings(made: Bells, log: RunLog, queue: Queue) -> int:
 async def test_a_lease_that_was_wiped_is_renewed_before_anybody_else_is_rung_for(tmp_path: Path) -> None:
     log, queue, book = await dispatched(tmp_path), Queue(), Book(held=True)
     made = bells(queue, book)
-    await made.ring_new(log)
+    await made.ring_new(log, nobody)
     await made.sweep(log)
     book.held = False  # wiped just after its renewal; the first sweep comes at once
     at = 0.0
@@ -85,7 +91,7 @@ async def test_a_lease_that_was_wiped_is_renewed_before_anybody_else_is_rung_for
 async def test_each_silence_is_answered_later_until_somebody_was_there(tmp_path: Path) -> None:
     log, queue, book = await dispatched(tmp_path), Queue(), Book()
     made = bells(queue, book)
-    await made.ring_new(log)
+    await made.ring_new(log, nobody)
     waits = [await sweeps_until_it_rings(made, log, queue) for _ in range(3)]
     assert waits == [SILENT_SWEEPS, 2 * SILENT_SWEEPS, 4 * SILENT_SWEEPS]
     book.held = True
@@ -99,7 +105,21 @@ async def test_an_attempt_whose_queue_is_gone_counts_as_nobodys(tmp_path: Path) 
     made = bells(queue, Book())
     found: list[str] = []
     for _ in range(SILENT_SWEEPS):
-        await made.ring_new(log)
+        await made.ring_new(log, nobody)
         found = [one.name for one in (await made.sweep(log)).abandoned]
     assert found == ["a"]
     assert queue.rung == []
+
+
+async def test_an_engine_that_takes_a_run_over_rings_for_nobodys_attempt_only(tmp_path: Path) -> None:
+    """Or, with the leases lost too, another worker would be given what somebody works on."""
+    log, queue, book = await dispatched(tmp_path), Queue(), Book()
+    made = bells(queue, book)
+    await made.ring_new(log, lambda task, attempt: (task, attempt) == ("a", 1))
+    assert queue.rung == []
+    book.held = True  # its worker has renewed its lease
+    for _ in range(3 * SILENT_SWEEPS):
+        await made.sweep(log)
+    assert queue.rung == []
+    book.held = False
+    assert await sweeps_until_it_rings(made, log, queue) == SILENT_SWEEPS

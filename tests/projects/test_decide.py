@@ -62,25 +62,6 @@ def test_settling_what_is_settled_yields_nothing() -> None:
     assert run.turn() == ()
 
 
-@pytest.mark.parametrize("outcome", [Outcome.CHECK_FAILED, Outcome.UNUSABLE_ANSWER])
-def test_what_was_not_good_enough_is_tried_again_at_once_by_a_stronger_model(outcome: Outcome) -> None:
-    run = simulate(task("a"), answer=answers(outcome, Outcome.SUCCEEDED))
-    run.turn()
-    run.finish("a")
-    run.turn()
-    first, second = (event for event in run.events if isinstance(event, Dispatched))
-    assert (first.model, second.model) == ("local", "strong")
-    assert (first.attempt, second.attempt) == (1, 2)
-    assert second.feedback == f"Attempt 1 by developer ended {outcome}: because {outcome}"
-    assert run.play().phase is ProjectPhase.SUCCEEDED
-
-
-def test_an_escalated_task_never_goes_back_to_the_model_that_failed() -> None:
-    run = simulate(task("a"), answer=answers(Outcome.CHECK_FAILED, Outcome.MODEL_ERROR, Outcome.SUCCEEDED))
-    run.play()
-    assert [event.model for event in run.events if isinstance(event, Dispatched)] == ["local", "strong", "strong"]
-
-
 def test_a_model_error_waits_for_its_journalled_timer() -> None:
     run = simulate(task("a"), answer=answers(Outcome.MODEL_ERROR, Outcome.SUCCEEDED))
     run.turn()

@@ -8,7 +8,7 @@ import pytest
 
 from aios.embedded.sessions import SqliteSessions
 from aios.naming import worker_session
-from aios.reconcile.activity import AgentActivity, Totals, no_activity, session_activity
+from aios.reconcile.activity import CHARGED, AgentActivity, Totals, no_activity, session_activity
 from aios.spec.base import Kind, Ref
 
 AGENT = Ref(Kind.AGENT, "n", "software-developer")
@@ -41,6 +41,38 @@ async def test_working_heartbeats_are_counted(tmp_path: Path, beats: list[str], 
     # A neighbour whose name begins alike is somebody else.
     await sessions.set(worker_session("n", "software-developer-2", "w"), '{"phase": "Working"}', ttl=60)
     assert await session_activity(sessions, totals)(AGENT) == AgentActivity(busy, 3, 900)
+    await sessions.close()
+
+
+@dataclass
+class Hand:
+    """A clock that a test turns."""
+
+    at: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+async def test_where_looks_cost_money_agents_share_one_and_idle_ones_are_rare(tmp_path: Path) -> None:
+    sessions, hand, looked = SqliteSessions(tmp_path / "sessions.db"), Hand(), list[float]()
+
+    async def counted(namespace: str) -> Mapping[str, Totals]:
+        looked.append(hand.at)
+        return await totals(namespace)
+
+    activity = session_activity(sessions, counted, clock=hand, looks=CHARGED)  # type: ignore[arg-type]  # what is used
+    for second in range(60):
+        hand.at = float(second)
+        if second == 30:
+            await sessions.set(worker_session("n", AGENT.name, "w"), '{"phase": "Working"}', ttl=60)
+        if second == 33:
+            await sessions.delete(worker_session("n", AGENT.name, "w"))
+        for name in (AGENT.name, "software-tester"):
+            await activity(Ref(Kind.AGENT, "n", name))
+    assert looked[:3] == [0.0, 15.0, 30.0]
+    assert looked[3:11] == [32.0, 34.0, 36.0, 38.0, 40.0, 42.0, 44.0, 46.0], "what ended a moment ago is counted soon"
+    assert len(looked) == 11
     await sessions.close()
 
 

@@ -149,6 +149,18 @@ def test_when_nobody_is_above_the_best_permitted_tries_again() -> None:
     assert route(replace(NEED, above_capability=9, privacy=Privacy.RESTRICTED, complexity=3)).member == "writer"
 
 
+def test_who_gave_no_usable_answer_is_asked_again_only_when_nobody_else_may() -> None:
+    other = replace(STRONG, model="second", position=2, capability=8)
+    declined = replace(NEED, above_capability=9, unusable=frozenset({"strong"}))
+    chosen = route(declined, (*TEAM, other))
+    assert chosen.model == "second", "the most capable of those that were not asked"
+    assert [one.reason for one in chosen.rejected if one.model == "strong"] == ["gave no usable answer already"]
+    twin = replace(STRONG, model="twin", position=2, input_price=Decimal(30))
+    assert route(declined, (STRONG, twin)).model == "twin", "dearer, and of the same capability"
+    assert route(declined, (STRONG,)).model == "strong"
+    assert route(replace(declined, unusable=frozenset({"strong", "second"})), (STRONG, other)).model == "strong"
+
+
 def test_equal_prices_are_settled_by_the_tier_that_fits() -> None:
     assert route(replace(NEED, complexity=3)).member == "writer"
     assert route(replace(NEED, complexity=5)).member == "developer"

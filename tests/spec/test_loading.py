@@ -1,8 +1,6 @@
 # ruff: noqa: E501 - the tables of mistakes read better in long rows
 """Every mistake is one line with its place, what is allowed and what was probably meant; nothing is ever raised."""
 
-import io
-import json
 from pathlib import Path
 
 import pytest
@@ -10,73 +8,10 @@ import pytest
 from aios.errors import InvalidSpecError
 from aios.spec.base import Kind, Ref
 from aios.spec.findings import format_findings
-from aios.spec.loading import Loaded, load
+from aios.spec.loading import load
 from aios.spec.project import Project
 from aios.spec.team import AgentTeam
-
-MODELS = """\
-apiVersion: aios.dev/v1alpha1
-kind: Model
-metadata: {name: strong}
-spec:
-  provider: Scripted
-  locality: Cloud
-  prices: {inputPerMTok: "3.00", outputPerMTok: "15.00"}
-  script: [{reply: hello}]
----
-apiVersion: aios.dev/v1alpha1
-kind: Model
-metadata: {name: local}
-spec:
-  provider: Scripted
-  script: [{reply: hello}]
-"""
-TEAM = """\
-apiVersion: aios.dev/v1alpha1
-kind: AgentTeam
-metadata: {name: software}
-spec:
-  strategy: Supervisor
-  members:
-  - name: architect
-    tier: Strategic
-    models: [strong]
-    prompt: Plan.
-  - name: developer
-    tier: Execution
-    models: [local, strong]
-    prompt: |
-      You write {{ inputs.language }}.
-      Be brief.
-  - name: writer
-    tier: Support
-    models: [local]
-    clearance: Restricted
-    prompt: You write the README.
-"""
-PROJECT = """\
-apiVersion: aios.dev/v1alpha1
-kind: Project
-metadata: {name: word-count}
-spec:
-  team: software
-  goal: A word counter.
-  inputs: {language: Python}
-"""
-
-
-def loaded(folder: Path, **files: str) -> Loaded:
-    """The folder's files named as keyword arguments; what they refer to is there."""
-    for name, text in files.items():
-        (folder / f"{name}.yaml").write_text(text)
-    for name, text in (("models", MODELS), ("team", TEAM), ("project", PROJECT)):
-        if name not in files:
-            (folder / f"{name}.yaml").write_text(text)
-    return load([f"{name}.yaml" for name in files], cwd=folder, context=["."])
-
-
-def lines(result: Loaded) -> list[str]:
-    return format_findings(result.findings).splitlines()[:-1]
+from tests.spec.samples import MODELS, PROJECT, TEAM, lines, loaded
 
 
 def test_mistakes_are_printed_as_the_manual_shows_them(tmp_path: Path) -> None:
@@ -121,6 +56,8 @@ WRONG_LINES = {
     "a bad name": (PROJECT, "team: software", "team: Soft ware", '"Soft ware" is not allowed: lower-case letters, digits and "-"', "5:9"),
     "a bad duration": (PROJECT, "  inputs", "  timeout: 1 hour\n  inputs", "a length of time such as 90s, 10m or 1h30m", "7:12"),
     "a bad input name": (PROJECT, "language", "my-language", 'letters, digits and "_", not starting with a digit', "7:12"),
+    "a command no program can be given": (
+        PROJECT, "  inputs", '  tasks: [{name: a, instructions: i, check: {run: [sh, "a\\0"]}}]\n  inputs', "without a NUL character", "7:56"),
     "a duplicate key": (PROJECT, "  goal: A", "  team: x\n  goal: A", "spec.team: duplicate key; the first is on line 5", "6:3"),
     "a word that YAML versions disagree on": (PROJECT, "A word counter.", "yes", 'yes means true to some tools', "6:9"),
     "a number that YAML versions disagree on": (PROJECT, "Python}", "0777}", '0777 is read differently by different tools', "7:22"),
@@ -255,40 +192,6 @@ def test_mistake_in_an_anchor_points_at_the_anchor(tmp_path: Path) -> None:
     ]
 
 
-LAUGHS = "".join(f"  l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 30))
-HOSTILE = {
-    "billion laughs": (f"{PROJECT}  l0: &l0 [ha]\n{LAUGHS}".encode(), "larger than 256 KiB once its anchors are expanded"),
-    "an anchor within itself": (f"{PROJECT}  l: &l [*l]\n".encode(), "nested deeper than 64 levels"),
-    "a mapping merged into itself": (f"{PROJECT}  l: &l {{<<: *l}}\n".encode(), "merges a mapping into itself"),
-    "a hundred thousand brackets": (f"{PROJECT}  l: {'[' * 100_000}\n".encode(), "nested deeper than 64 levels"),
-    "a resource over 256 KiB": (f"{PROJECT}  rerun: {'x' * 262_144}\n".encode(), "larger than 256 KiB"),
-    "a program": (b"\x7fELF\x02\x01\x01\x00\x00", "a binary file, not YAML (it holds NUL bytes)"),
-    "Latin-1": (f"{PROJECT}  rerun: Gr\xfc\xdfe\n".encode("latin-1"), "not UTF-8 text (byte 0xfc); save the file as UTF-8"),
-    "UTF-16": (PROJECT.encode("utf-16"), "UTF-16 text; save the file as UTF-8"),
-}  # fmt: skip
-
-
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize(("content", "message"), HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_file_is_refused_in_one_line(content: bytes, message: str, tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_bytes(content)
-
-    result = load(["x.yaml"], cwd=tmp_path)
-
-    assert len(result.findings) == 1, lines(result)
-    assert message in result.findings[0].message
-    assert result.findings[0].line > 0
-
-
-def test_mark_and_windows_line_ends_move_no_place(tmp_path: Path) -> None:
-    content = b"\xef\xbb\xbf" + PROJECT.replace("goal", "gaol").replace("\n", "\r\n").encode()
-    (tmp_path / "x.yaml").write_bytes(content)
-
-    assert [finding.place for finding in loaded(tmp_path, team=TEAM).findings] == []
-    result = load(["x.yaml"], cwd=tmp_path, context=["team.yaml"])
-    assert [finding.place for finding in result.findings] == ["x.yaml:6:3"]
-
-
 def test_what_states_no_namespace_lives_in_the_one_it_is_loaded_into(tmp_path: Path) -> None:
     stated = PROJECT.replace("{name: word-count", "{namespace: own, name: other")
     (tmp_path / "team.yaml").write_text(TEAM)
@@ -328,67 +231,6 @@ def test_value_of_a_secret_is_never_printed(tmp_path: Path) -> None:
 
     assert len(result.findings) == 2
     assert all("27" not in line and "777" not in line for line in lines(result))
-
-
-def test_folder_is_read_without_hidden_files(tmp_path: Path) -> None:
-    (tmp_path / "team" / ".git").mkdir(parents=True)
-    (tmp_path / "team" / "deep").mkdir()
-    (tmp_path / "team" / "models.yaml").write_text(MODELS)
-    (tmp_path / "team" / "deep" / "team.yml").write_text(TEAM)
-    (tmp_path / "team" / "kustomization.yaml").write_text("resources: [models.yaml]\n")
-    (tmp_path / "team" / ".hidden.yaml").write_text("{")
-    (tmp_path / "team" / ".git" / "x.yaml").write_text("{")
-    (tmp_path / "team" / "README.md").write_text("# no YAML")
-
-    result = load(["team", "team/models.yaml"], cwd=tmp_path)
-
-    assert len(result.require().resources) == 3
-    assert [path.name for path in result.files] == ["models.yaml", "team.yml"]
-
-
-def test_dash_reads_standard_input(tmp_path: Path) -> None:
-    stdin = io.StringIO(MODELS + "---\n" + TEAM.replace("tier: Support", "tier: Suport"))
-
-    result = load(["-"], stdin=stdin, cwd=tmp_path)
-
-    assert [finding.place for finding in result.findings] == ["stdin:34:11"]
-    binary = load(["-"], stdin=io.TextIOWrapper(io.BytesIO(b"\x80\x81")), cwd=tmp_path)
-    assert "not UTF-8 text" in binary.findings[0].message
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("nowhere", "no such file or folder"),
-        ("empty", "no *.yaml or *.yml file in this folder"),
-        ("-", "standard input"),
-    ],
-)
-def test_source_that_gives_nothing_is_a_finding(source: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-
-    result = load([source], cwd=tmp_path)
-
-    assert message in result.findings[0].message
-    assert result.findings[0].line == 0
-
-
-def test_list_as_kubectl_prints_it_can_be_read_back(tmp_path: Path) -> None:
-    server = {"uid": "1", "resourceVersion": "2", "generation": 3, "creationTimestamp": "2026-01-01T00:00:00Z",
-              "managedFields": [{"manager": "kubectl", "time": "2026-01-01T00:00:00Z"}]}  # fmt: skip
-    item = {"apiVersion": "aios.dev/v1alpha1", "kind": "Project", "metadata": {"name": "p", **server},
-            "spec": {"team": "software", "gaol": "x", "inputs": {"language": "C"}}, "status": {"phase": "Running", "newer": 1}}  # fmt: skip
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": [item]}, indent=2)
-
-    wrong = loaded(tmp_path, project=text)
-    right = loaded(
-        tmp_path,
-        project=text.replace('"gaol"', '"goal"'),
-    )
-
-    assert [finding.sentence for finding in wrong.findings] == ['spec.gaol: unknown field, did you mean "goal"?']
-    (project,) = right.require().projects.values()
-    assert (project.spec.goal, project.metadata.uid) == ("x", "")
 
 
 def test_script_is_checked_where_it_stands(tmp_path: Path) -> None:
@@ -441,16 +283,6 @@ def test_prompt_in_a_config_map_is_checked_too(tmp_path: Path) -> None:
         "team.yaml:18:18 AgentTeam/software  spec.members[0].promptFrom.configMapKeyRef: "
         'unknown prompt variable "task.nmae", did you mean "task.name"? (line 2 of the text)'
     ]
-
-
-@pytest.mark.timeout(30)
-def test_file_of_countless_documents_is_cut_off(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text("---\napiVersion: apps/v1\n" * 200_000)
-
-    result = load(["x.yaml"], cwd=tmp_path)
-
-    assert [finding.place for finding in result.findings] == ["x.yaml:20001:1"]
-    assert result.ignored == {"apps": 10_000}
 
 
 def test_two_teams_cannot_make_the_same_agent(tmp_path: Path) -> None:

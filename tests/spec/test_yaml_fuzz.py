@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aios.spec.findings import format_findings
 from aios.spec.loading import Loaded, load
-from tests.spec.test_loading import MODELS, PROJECT, TEAM
+from tests.spec.samples import MODELS, PROJECT, TEAM
 from tests.spec.verdicts import VALID
 
 CASES = int(os.environ.get("AIOS_TEST_FUZZ_CASES", "60"))

@@ -38,6 +38,11 @@ from aios.workspace.store import Workspace
 
 logger = logging.getLogger(__name__)
 
+EMPTY = (
+    "the model ended without a word, and did nothing before: it may have lost its answer. Another model may do better: "
+    "state one more among the member's models"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
@@ -122,6 +127,8 @@ class Attempt:
             copy, _ = await self._at_work()
             # Its output speaks of files that the agent itself may not have read.
             await self.end(Outcome.CHECK_FAILED, f"failed check: {checked.text}", privacy=copy.visible.privacy)
+        elif self._is_empty():
+            await self.end(Outcome.UNUSABLE_ANSWER, EMPTY)
         else:
             files, commit = await self._commit()
             await self._append_end(self._result(Outcome.SUCCEEDED, task.name, files=files, commit=commit))
@@ -129,6 +136,16 @@ class Attempt:
     async def end(self, outcome: Outcome, message: str, *, privacy: Privacy = Privacy.PUBLIC) -> None:
         """End without leaving anything in the workspace."""
         await self._append_end(self._result(outcome, message, privacy=privacy))
+
+    def _is_empty(self) -> bool:
+        """Whether the model said nothing in the end, changed no file and did nothing outside: servers lose answers, and
+        nothing must not pass for work. A check that passed knows better."""
+        inputs, checked = self.log.inputs, self.log.checked
+        if self._means.assignment.task.check or inputs is None or checked is None:
+            return False
+        acted = any(isinstance(event, ToolStarted) for event in self.log.events)
+        said = replies(self.log.events)[checked.step].text.strip()
+        return not said and not acted and checked.manifest == inputs.base_manifest
 
     async def _gather(self) -> Inputs:
         means, task = self._means, self._means.assignment.task

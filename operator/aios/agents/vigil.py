@@ -40,10 +40,17 @@ async def leased(leases: Leases, name: str, holder: str, *, timings: Timings, cl
 
 
 async def _renew(leases: Leases, name: str, holder: str, *, timings: Timings, clock: Clock) -> None:
+    """Whoever cannot renew tries again at once: when the store is back, perhaps emptied, those who wait for the lease
+    are as quick."""
+    pause = timings.lease_renewal
     while True:
-        await clock.sleep(timings.lease_renewal)
-        with contextlib.suppress(ServiceUnavailableError):
-            await leases.acquire(name, holder, ttl=timings.lease_ttl)
+        await clock.sleep(pause)
+        try:
+            async with asyncio.timeout(timings.lease_ttl / 3):
+                await leases.acquire(name, holder, ttl=timings.lease_ttl)
+            pause = timings.lease_renewal
+        except (ServiceUnavailableError, TimeoutError):
+            pause = timings.watch_pause
         heed_cancellation()
 
 

@@ -8,11 +8,11 @@ broker decide anything: losing its connection cancels no work, and no message sa
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
 
+from aios.agents.answering import answering
 from aios.agents.assignment import Assignment, Doorbell, StrayDoorbellError, read_assignment
 from aios.agents.attempt import Attempt, Means
 from aios.agents.heartbeat import Heartbeat
@@ -50,6 +50,7 @@ from aios.naming import (
     worker_session,
     workspace_prefix,
 )
+from aios.parallel import first_of
 from aios.ports.broker import Consumer, Delivery, Message
 from aios.ports.chat_model import ChatModel
 from aios.ports.clock import Clock, SystemClock
@@ -63,9 +64,6 @@ from aios.workspace.paths import WorkspaceLimitError
 from aios.workspace.store import Workspace
 
 logger = logging.getLogger(__name__)
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 POISON_CLAIMS = 5
 """Claims in a row that got no further before the attempt is called poisoned: it kills whoever works on it."""
@@ -146,11 +144,11 @@ class AgentWorker:
                     except (ServiceUnavailableError, UnroutableError) as error:
                         away = True
                         logger.warning("queue %s: %s; trying again", queue, error)
-                        await _first(stop.wait(), self._clock.sleep(self._timings.outage))
+                        await first_of(stop.wait(), self._clock.sleep(self._timings.outage))
 
     async def _listen(self, consumer: Consumer, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            delivery = await _first(consumer.receive(), stop.wait())
+            delivery = await first_of(consumer.receive(), stop.wait())
             if delivery is None:
                 raise ServiceUnavailableError("the consumer was closed")
             if not isinstance(delivery, bool):
@@ -161,20 +159,28 @@ class AgentWorker:
         try:
             bell = Doorbell.from_body(delivery.message.body)
             with bound(run=bell.run, task=bell.task, attempt=str(bell.attempt)):
-                await self._answer(bell, delivery, stop)
+                try:
+                    await self._answer(bell, delivery, stop)
+                except ServiceUnavailableError as error:
+                    logger.warning("a service is away: %s", error)
+                    await self._give_bell_back(bell, delivery, stop)
         except StrayDoorbellError as error:
             logger.warning("dropped a doorbell: %s", error)
             await delivery.ack()
         except FencedError as error:
             logger.info("%s", error)
             await delivery.ack()
-        except ServiceUnavailableError as error:
-            logger.warning("a service is away: %s", error)
-            await delivery.nack(requeue=True)
-            await self._clock.sleep(self._timings.outage)
+        except ServiceUnavailableError:
+            raise
         except Exception:  # a defect ends this claim, is logged, and becomes POISONED if it repeats
             logger.exception("the attempt was given up; it will be claimed again")
             await delivery.ack()
+
+    async def _give_bell_back(self, bell: Doorbell, delivery: Delivery, stop: asyncio.Event) -> None:
+        """Once the services answer again: a doorbell that is given back fifty times counts as a deadly one."""
+        await answering(self._ports, bell, stop, timings=self._timings, clock=self._clock)
+        await delivery.nack(requeue=True)
+        await self._clock.sleep(self._timings.outage)
 
     async def _answer(self, bell: Doorbell, delivery: Delivery, stop: asyncio.Event) -> None:
         log = await AttemptLog.open(self._ports.journal, bell.stream, sleep=self._clock.sleep)
@@ -233,7 +239,7 @@ class AgentWorker:
         is routed again and nobody's failure. Later each time, for the new configuration may be minutes away."""
         self._given_back += 1
         pause = self._timings.outage * 2 ** min(self._given_back, LONGEST_GIVEN_BACK)
-        await _first(stop.wait(), self._clock.sleep(pause))
+        await first_of(stop.wait(), self._clock.sleep(pause))
         message = f"this worker has no model {assignment.model!r}: the team has changed, and not everybody knows it yet"
         logger.warning("%s", message)
         await log.append(Ended(result=result(log, Outcome.WITHDRAWN, message, kind=assignment.task.kind)))
@@ -373,15 +379,3 @@ class AgentWorker:
 def _sweep(scratch: Path, name: str) -> None:
     for left in scratch.glob(f"{name}-*"):
         remove(left)
-
-
-async def _first(one: Awaitable[A], other: Awaitable[B]) -> A | B:
-    """The result of whichever is ready first (`one`, if both are); the other is cancelled."""
-    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].result() if tasks[0].done() else tasks[1].result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)

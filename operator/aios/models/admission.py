@@ -63,6 +63,11 @@ class Permit:
 class Admission(Protocol):
     """Who may start a call now."""
 
+    @property
+    def keeps_pauses(self) -> bool:
+        """Whether nobody is admitted before the time is over that a provider asked to wait."""
+        ...
+
     def admitted(self, request: ChatRequest) -> AbstractAsyncContextManager[Permit]:
         """Waits until the call may start; lasts while it runs. Raises nothing of its own; to be cancelled."""
         ...
@@ -70,6 +75,8 @@ class Admission(Protocol):
 
 class AdmitAll:
     """No limits and nobody to share them with."""
+
+    keeps_pauses = False
 
     @contextlib.asynccontextmanager
     async def admitted(self, request: ChatRequest) -> AsyncIterator[Permit]:
@@ -148,6 +155,11 @@ class SharedAdmission:
         )
         self._limited = bool(limits.concurrency or self._requests or self._tokens)
         self._asks = self._limited or bool(spec.input_price or spec.output_price)
+
+    @property
+    def keeps_pauses(self) -> bool:
+        """Told, shared by every replica and no time of the task, unlike the gate's own sleep."""
+        return self._asks
 
     @contextlib.asynccontextmanager
     async def admitted(self, request: ChatRequest) -> AsyncIterator[Permit]:

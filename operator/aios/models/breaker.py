@@ -1,8 +1,9 @@
 """Breaker: a provider that fails is left alone by every replica, then tried by one.
 
 After some transient failures in a row the circuit opens for a while; then one call, the probe, goes first. If it
-succeeds the circuit closes, if it fails it opens for twice as long. A provider that names a time to wait (429 with
-retry-after) has not failed: everybody waits that long. An answer that refuses (400, 401) shows a provider that works.
+succeeds the circuit closes, if it fails it opens for twice as long. Where a provider names a time to wait, everybody
+waits that long; if that is all it says (429) it has not failed. An answer that refuses (400, 401) shows a provider that
+works.
 
 The state is a hint in Sessions: when it vanishes the circuit is closed, and some calls fail until it opens again.
 Nothing here decides whether a call may be repeated; that is the gate's.
@@ -79,9 +80,10 @@ class Breaker:
         """A call that found `seen` was not answered."""
         if not error.transient:
             await self.succeeded(seen, probe=probe)
-        elif error.retry_after is not None:
+            return
+        if error.retry_after is not None:
             await self._obey(min(error.retry_after, self._pace.longest_pause))
-        else:
+        if not error.works:
             await self._count(probe)
 
     async def _obey(self, seconds: float) -> None:

@@ -120,6 +120,7 @@ class Gate:
                 return finished.reply
             if finished.unusable is not None:
                 raise UnusableAnswerError(finished.error, usage=finished.unusable)
+            self._check_doubt(step)
             raise ModelCallError(finished.error, transient=False)
         return None
 
@@ -176,10 +177,11 @@ class Gate:
             try:
                 return await self._try(step, request, asked)
             except ModelCallError as error:
+                if not isinstance(error, UnusableAnswerError):
+                    self._check_doubt(step)
                 if not error.transient:
                     raise
-                wait = error.retry_after or 0.0
-            self._check_doubt(step)
+                wait = 0.0 if self._admission.keeps_pauses else error.retry_after or 0.0
 
     async def _try(self, step: int, request: ChatRequest, asked: str) -> Reply:
         """One request on the wire, once it may leave. Raises what the provider raised, once it is recorded."""

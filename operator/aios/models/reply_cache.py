@@ -10,7 +10,7 @@ promises nothing: when it does not answer, the model is asked.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TypeVar
@@ -34,6 +34,8 @@ PLACES = 256
 LONGEST = 32 * 1024
 """Characters of an answer that is kept: a label's places are 8 MB at most."""
 PATIENCE_SECONDS = 1.0
+BOUND = "blocks"
+"""Where a reply keeps Anthropic's signed blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class ReplyCache:
 
     async def keep(self, question: Question, reply: Reply) -> None:
         """For whoever asks the same within the time; a very long answer is not kept."""
-        value = json.dumps({"of": question.key, "reply": reply.model_dump(mode="json", by_alias=True)})
+        kept = reply.model_copy(update={"thinking": _unbound(reply.thinking)})
+        value = json.dumps({"of": question.key, "reply": kept.model_dump(mode="json", by_alias=True)})
         if len(value) <= LONGEST:
             await _in_time(self._sessions.set(self._place(question), value, ttl=self._ttl))
 
@@ -89,7 +92,14 @@ def _counted(messages: Iterable[ChatMessage]) -> Iterator[ChatMessage]:
         if message.tool_calls:
             last = {call.id: str(next(number)) for call in message.tool_calls}
         calls = tuple(call.model_copy(update={"id": last[call.id]}) for call in message.tool_calls)
-        yield replace(message, tool_calls=calls, call_id=last.get(message.call_id, message.call_id))
+        call_id = last.get(message.call_id, message.call_id)
+        yield replace(message, tool_calls=calls, call_id=call_id, thinking=_unbound(message.thinking))
+
+
+def _unbound(thinking: Mapping[str, object]) -> dict[str, object]:
+    """What a model thought, without what its vendor signed for one conversation: in another one, and be it only the
+    time of day that differs, Anthropic may refuse it. Models go on without."""
+    return {name: held for name, held in thinking.items() if name != BOUND}
 
 
 async def _in_time(asked: Awaitable[T]) -> T | None:

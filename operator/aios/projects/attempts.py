@@ -14,6 +14,7 @@ from aios.spec.vocabulary import Privacy
 from aios.tasks.attempt_events import (
     ATTEMPT_EVENT,
     AnyAttemptEvent,
+    Claimed,
     Ended,
     Inputs,
     ToolDone,
@@ -55,6 +56,14 @@ class Attempts:
         for stored in await self._journal.read(stream, after=len(seen)):
             seen.append(ATTEMPT_EVENT.validate_python(stored.data))
         return next((event.result for event in seen if isinstance(event, Ended)), None)
+
+    def claimed(self, run: str, task: str, attempt: int) -> bool:
+        """Whether somebody had it when it was last read who was not told to stop: for all that is known he works."""
+        claims = [
+            event for event in self._read.get(attempt_stream(run, task, attempt), ()) if isinstance(event, Claimed)
+        ]
+        last = {claim.yielded for claim in claims if claim.epoch == claims[-1].epoch}
+        return bool(claims) and True not in last
 
     async def cancel(self, run: str, task: str, attempt: int, reason: str) -> TaskResult:
         """End it as Cancelled, unless it ended by itself before: then that is its result. Raises SequenceConflictError

@@ -4,6 +4,7 @@ Ringing is harmless: ids are derived, a worker that is late finds the attempt ta
 queue that nobody empties would grow for ever; so each silence is answered later than the one before.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aios.naming import attempt_lease, message_id, queue_name
@@ -45,10 +46,14 @@ class Bells:
         self._ringer, self._leases = ringer, leases
         self._rung: dict[tuple[str, int], _Rung] = {}
 
-    async def ring_new(self, log: RunLog) -> None:
-        """Ring for every attempt in flight that this engine has not rung for yet."""
+    async def ring_new(self, log: RunLog, claimed: Callable[[str, int], bool]) -> None:
+        """Ring for every attempt in flight that this engine has not rung for yet.
+
+        Not where `claimed` says of a task's attempt that somebody has it, as after an engine before this one: where
+        the leases were lost too, a bell would give it to another under his hands. If he is dead `sweep` will find out.
+        """
         running = {(task.name, task.attempt): task for task in log.state.running}
-        self._rung = {key: self._rung.get(key, _Rung()) for key in running}
+        self._rung = {key: self._rung.get(key) or _Rung(confirmed=claimed(*key)) for key in running}
 
         async def ring(key: tuple[str, int]) -> None:
             self._rung[key].confirmed = await self._ring(log, running[key])

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from aios.errors import ServiceUnavailableError
 from aios.parallel import in_parallel
@@ -111,7 +112,7 @@ class Drive:
             await self.log.append(draft.events)
         await self._stop(draft.candidates)
         self._release(draft)
-        await self._bells.ring_new(self.log)
+        await self._bells.ring_new(self.log, partial(self._attempts.claimed, self.log.run))
 
     async def _stop(self, candidates: tuple[Candidate, ...]) -> None:
         now = self.log.now()

@@ -172,14 +172,16 @@ def _after_attempt(task: TaskState, event: AttemptEnded, *, cancelled: bool) -> 
         return replace(ended, phase=TaskPhase.CANCELLED, reason=said)
     if result.outcome is Outcome.WITHDRAWN:
         return replace(ended, phase=TaskPhase.READY, forgiven=task.forgiven + 1, reason=said)
-    failed = (*task.failed_models, task.model) if result.outcome.escalates else task.failed_models
+    failed = (task.model,) if result.outcome.escalates else ()
+    unusable = (task.model,) if result.outcome is Outcome.UNUSABLE_ANSWER else ()
     return replace(
         ended,
         phase=TaskPhase.BACKOFF,
         due=None,
         reason=said,
         feedback=f"Attempt {event.attempt} by {task.member} ended {result.outcome}: {said}",
-        failed_models=failed,
+        failed_models=(*task.failed_models, *failed),
+        unusable_models=(*task.unusable_models, *unusable),
     )
 
 

@@ -69,7 +69,12 @@ def stated_labels(tasks: Sequence[TaskSpec]) -> Mapping[str, Privacy]:
 
 def need_for(task: TaskState, order: Task, *, above_capability: int = 0) -> Need:
     """What `order`, which `build_task` made of `task`, asks of whoever does it."""
-    return need_of(order, by_default=task.spec.complexity is None, above_capability=above_capability)
+    return need_of(
+        order,
+        by_default=task.spec.complexity is None,
+        above_capability=above_capability,
+        unusable=task.unusable_models,
+    )
 
 
 def build_task(state: RunState, task: TaskState, tiers: Mapping[str, Tier], *, instructions: str = "") -> Task:

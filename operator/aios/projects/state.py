@@ -33,6 +33,8 @@ class TaskState:
     feedback: str = ""
     failed_models: tuple[str, ...] = ()
     """Models whose work was not good enough: the next attempt looks above them."""
+    unusable_models: tuple[str, ...] = ()
+    """Of these, models that declined or gave no answer to go on with: another one is asked, if there is any."""
     privacy: Privacy = Privacy.PUBLIC
     """The strictest label its attempts' data had."""
     result: TaskResult | None = None

@@ -62,7 +62,7 @@ def default_complexity(spec: TaskSpec, tiers: Mapping[str, Tier]) -> int:
     return tier.default_complexity
 
 
-def need_of(task: Task, *, by_default: bool = False, above_capability: int = 0) -> Need:
+def need_of(task: Task, *, by_default: bool = False, above_capability: int = 0, unusable: Iterable[str] = ()) -> Need:
     """What `task` asks: outputs need the Files tool, a check needs its program in `run.allow`. `by_default`: nobody
     stated its complexity."""
     return Need(
@@ -73,5 +73,6 @@ def need_of(task: Task, *, by_default: bool = False, above_capability: int = 0) 
         member=task.member,
         tier=task.tier,
         above_capability=above_capability,
+        unusable=frozenset(unusable),
         by_default=by_default,
     )

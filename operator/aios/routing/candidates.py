@@ -40,6 +40,8 @@ class Need:
     tier: Tier | None = None
     above_capability: int = 0
     """A model of at most this capability failed the task's check: prefer one above it."""
+    unusable: frozenset[str] = frozenset()
+    """Models that gave no usable answer to this task: any other is asked before one of them."""
     by_default: bool = False
     """Nobody stated the complexity: it is a wish, and where no model reaches it the best there is will do."""
 

@@ -26,7 +26,8 @@ def choose(need: Need, candidates: Iterable[Candidate]) -> Route | NoRoute:
 
     Each permitted member brings its own best model (Cheapest: the lowest expected price; InOrder: the first listed),
     then members are compared by expected price, fit of tier, seat and name. With `above_capability` only models above
-    it are compared; when nobody permitted is above, the most capable of the permitted. A complexity by default is
+    it are compared; when nobody permitted is above, the most capable of the permitted. Models that are `unusable` for
+    the task are compared only when nobody else is permitted. A complexity by default is
     lowered to the best there is, whether that is healthy now or not: a demand nobody made keeps nobody waiting.
     """
     everyone = tuple(sorted(candidates, key=lambda candidate: (candidate.seat, candidate.position, _name(candidate))))
@@ -47,11 +48,12 @@ def choose(need: Need, candidates: Iterable[Candidate]) -> Route | NoRoute:
 
 
 def _escalated(need: Need, permitted: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    answering = tuple(candidate for candidate in permitted if candidate.model not in need.unusable) or permitted
     if not need.above_capability:
-        return permitted
-    above = tuple(candidate for candidate in permitted if candidate.capability > need.above_capability)
-    top = max(candidate.capability for candidate in permitted)
-    return above or tuple(candidate for candidate in permitted if candidate.capability == top)
+        return answering
+    above = tuple(candidate for candidate in answering if candidate.capability > need.above_capability)
+    top = max(candidate.capability for candidate in answering)
+    return above or tuple(candidate for candidate in answering if candidate.capability == top)
 
 
 def _favourites(pool: tuple[Candidate, ...]) -> Iterable[Candidate]:
@@ -94,6 +96,8 @@ def _praise(need: Need, best: Candidate, wanted: int) -> str:
 
 def _compared(need: Need, other: Candidate, best: Candidate, pool: tuple[Candidate, ...]) -> str:
     """Why a permitted candidate was not the one."""
+    if other not in pool and other.model in need.unusable:
+        return "gave no usable answer already"
     if other not in pool:
         return f"not above capability {need.above_capability}, which failed already"
     if other.member == best.member and other.routing is Routing.IN_ORDER:

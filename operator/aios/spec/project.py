@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from aios.naming import API_VERSION, digest, run_id
 from aios.spec.base import Conditions, Part, Resource
 from aios.spec.vocabulary import (
+    Argument,
     DeletionPolicy,
     InputKey,
     Line,
@@ -31,7 +32,7 @@ Glob = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 class Check(Part):
     """A command that must succeed before a task may end."""
 
-    run: Annotated[tuple[Word, ...], Field(min_length=1, max_length=50)] = Field(
+    run: Annotated[tuple[Argument, ...], Field(min_length=1, max_length=50)] = Field(
         description="The program and its arguments; no shell. Its member must be allowed to run it."
     )
 

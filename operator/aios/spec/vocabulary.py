@@ -153,6 +153,7 @@ class TaskPhase(StrEnum):
 
 
 _LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_ARGUMENT = r"^[^\x00]+$"
 _INPUT_KEY = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 _PRICE = r"^[0-9]{1,6}(\.[0-9]{1,6})?$"
 _URL = r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/\S*)?$"
@@ -169,6 +170,8 @@ TaskName = Annotated[str, StringConstraints(pattern=_LABEL, max_length=40)]
 Text = Annotated[str, StringConstraints(max_length=16_384)]
 Line = Annotated[str, StringConstraints(max_length=1_024)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Argument = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_ARGUMENT)]
+"""Of a command: no program can be given a NUL character."""
 KEY_LENGTH = 40
 InputKey = Annotated[str, StringConstraints(pattern=_INPUT_KEY, max_length=KEY_LENGTH)]
 """The name of an input: prompts write it as inputs.NAME."""
@@ -187,6 +190,7 @@ Sentence = Annotated[str, BeforeValidator(lambda text: shortened(text, 1_024)), 
 
 PATTERNS: Mapping[str, str] = {
     _LABEL: 'lower-case letters, digits and "-", with a letter or digit at both ends',
+    _ARGUMENT: "an argument of a command, without a NUL character",
     _INPUT_KEY: 'letters, digits and "_", not starting with a digit',
     _PRICE: 'USD as "0.25": at most six digits before and after the point',
     _URL: "a URL such as http://ollama:11434, without user and password",

@@ -26,7 +26,7 @@ from aios.projects.activity import ActivityLedger
 from aios.projects.desk import EnginePorts
 from aios.projects.engine import Engine
 from aios.projects.holders import Holders, Installation
-from aios.reconcile.activity import session_activity
+from aios.reconcile.activity import CHARGED, session_activity
 from aios.reconcile.reconciler import RECONCILED_KINDS, Reconciler
 from aios.reconcile.world import World
 from aios.spec.base import Ref
@@ -131,7 +131,7 @@ def _served(world: World, ports: WorkPorts, identity: str, api: Api) -> World:
         world,
         broker_admin=ports.broker_admin,
         bucket_admin=ports.bucket_admin,
-        activity=session_activity(ports.sessions, ActivityLedger(ports.journal).read),
+        activity=session_activity(ports.sessions, ActivityLedger(ports.journal).read, looks=CHARGED),
         cleanup=project_cleanup(engine, ports.bucket_admin, names),
         declare=names.declare_project,
         let_go=letting_go(ports.knowledge, names, may_forget=remembered_nowhere_else(names)),

@@ -5,17 +5,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import pytest
+
 from aios.adapters.anthropic.model import AnthropicModel
 from aios.adapters.openai_compatible.model import OpenAICompatibleModel
+from aios.errors import ModelCallError
 from aios.ports.chat_model import ChatMessage, ChatModel, ChatRequest, Role, ToolSpec
 from aios.spec.base import SecretKeyRef
 from aios.spec.model import ModelSpec, Prices
 from aios.spec.vocabulary import Locality, Provider
+from aios.tasks.attempt_events import ToolCall
 from tests.servers.anthropic_dialect import AnthropicDialect
-from tests.servers.model_stub import Dialect, ModelStub, stub
+from tests.servers.model_stub import Act, Dialect, ModelStub, stub
 from tests.servers.openai_dialect import OpenAIDialect
 
 KEY = "sk-secret-0123456789"
+CALL = ToolCall(id="call_1", name="write_file", args={"path": "a.txt"})
 NAMES = ("anthropic", "openai")
 WRITE = ToolSpec(
     "write_file",
@@ -71,3 +76,14 @@ def provider_under_test(name: str) -> Iterator[ProviderUnderTest]:
     dialect: Dialect = AnthropicDialect() if name == "anthropic" else OpenAIDialect()
     with stub(dialect) as server:
         yield ProviderUnderTest(name, server)
+
+
+async def failure(model: Client, provider: ProviderUnderTest, act: Act) -> ModelCallError:
+    """What a call says of `act`; it is asked once and never again, and the key is in no message."""
+    provider.stub.script = [act]
+    with pytest.raises(ModelCallError) as caught:
+        await model.chat(WITH_TOOLS)
+    assert len(provider.stub.chats) == 1
+    assert KEY not in str(caught.value)
+    assert "strong" in str(caught.value)
+    return caught.value

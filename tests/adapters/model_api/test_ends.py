@@ -59,12 +59,24 @@ async def test_an_end_that_nobody_knows_takes_nothing_from_a_call_or_a_text(
         await model.chat(ASK)
 
 
-@pytest.mark.parametrize("word", ["stop", "tool_calls", "function_call", "end_turn", "eos", "eos_token", "STOP", "end"])
+@pytest.mark.parametrize("word", ["stop", "end_turn", "eos", "eos_token", "STOP", "end"])
 async def test_a_good_end_by_any_of_its_names_finishes_the_work(
     provider: ProviderUnderTest, model: Client, word: str
 ) -> None:
     provider.stub.script = [Say("Done.", stop=word)]
     assert (await model.chat(WITH_TOOLS)).text == "Done."
+
+
+@pytest.mark.parametrize("text", ["", "I will now write the file."])
+@pytest.mark.parametrize("word", ["tool_calls", "function_call", "tool_use"])
+async def test_an_answer_whose_call_the_server_lost_is_asked_for_again(
+    provider: ProviderUnderTest, model: Client, text: str, word: str
+) -> None:
+    provider.stub.script = [Say(text, stop=word), Say("", (CALL,), stop=word)]
+    with pytest.raises(ModelCallError, match=rf"ended with a tool call \({word}\) and sent none") as caught:
+        await model.chat(WITH_TOOLS)
+    assert (caught.value.transient, caught.value.maybe_charged) == (True, True)
+    assert (await model.chat(WITH_TOOLS)).tool_calls == (CALL,)
 
 
 async def test_without_a_word_of_its_end_an_answer_is_cut_off(provider: ProviderUnderTest, model: Client) -> None:

@@ -55,12 +55,34 @@ def test_the_message_and_kind_are_found_in_every_shape(body: object, said: str |
         assert spoken(body) == said
 
 
-def test_credit_that_is_used_up_is_not_waited_for() -> None:
-    body = {"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}},
+        {"error": {"code": "project_spend_limit_exceeded", "type": "rate_limit_error", "message": "m"}},
+        {"error": {"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}}},
+    ],
+)
+def test_credit_that_is_used_up_is_not_waited_for(body: object) -> None:
     error = refused(VENDOR, 429, body, {"retry-after": "1"})
     assert not error.transient
     assert "top it up" in str(error)
     assert not refused(VENDOR, 402, None, {}).transient
+
+
+def test_a_call_that_the_vendors_parser_refused_is_sampled_again_and_opens_no_circuit() -> None:
+    body = {"error": {"code": "tool_use_failed", "type": "invalid_request_error", "message": "Failed to call a tool"}}
+    for error in (refused(VENDOR, 400, body, {}), broke_off(VENDOR, body, begun=True)):
+        assert (error.transient, error.works) == (True, True)
+    assert not refused(VENDOR, 400, {"error": {"type": "invalid_request_error"}}, {}).transient
+
+
+def test_who_names_a_time_to_wait_is_well_only_if_there_was_too_much_to_do() -> None:
+    wait = {"retry-after": "2"}
+    told = {status: refused(VENDOR, status, None, wait) for status in (429, 500, 503, 529)}
+    assert {status: error.works for status, error in told.items()} == {429: True, 500: False, 503: False, 529: False}
+    assert {error.retry_after for error in told.values()} == {2.0}
+    assert not refused(VENDOR, 429, None, {}).works
 
 
 def test_a_message_names_model_provider_and_host_and_no_credentials() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from aios.adapters.ollama.model import OllamaModel
-from aios.errors import ModelCallError
+from aios.errors import ModelCallError, ServiceUnavailableError
 from aios.models.unusable import UnusableAnswerError
 from aios.naming import digest
 from aios.ports.chat_model import ChatMessage, ChatRequest, Role, ToolSpec
@@ -186,6 +186,15 @@ async def test_a_daemon_that_is_not_there_is_told_with_what_to_do(spec: Callable
     where = f"http://127.0.0.1:{port}"
     with pytest.raises(ModelCallError, match=f"nothing answers at {where}: .*ollama serve.*spec.endpoint") as caught:
         await OllamaModel("local", spec(endpoint=where), key).chat(ASK)
+    assert (caught.value.transient, caught.value.maybe_charged) == (True, False)
+
+
+async def test_a_key_that_cannot_be_looked_up_just_now_was_sent_nowhere(spec: Callable[..., ModelSpec]) -> None:
+    async def away() -> str:
+        raise ServiceUnavailableError("the cluster does not answer")
+
+    with pytest.raises(ModelCallError, match="its key cannot be looked up: the cluster") as caught:
+        await OllamaModel("local", spec(), away).chat(ASK)
     assert (caught.value.transient, caught.value.maybe_charged) == (True, False)
 
 

@@ -120,6 +120,8 @@ def test_a_tool_call_that_was_cut_off_is_one_that_every_tool_refuses() -> None:
     [
         ([delta(refusal="I will"), delta(refusal=" not"), delta("stop")], "I will not"),
         ([delta("content_filter")], "content_filter"),
+        ([delta(refusal="", content="Half"), delta("content_filter")], "content_filter"),
+        ([delta(refusal=""), delta("stop", content="Yes")], ""),
         ([delta("stop", content="Yes")], ""),
     ],
 )

@@ -68,6 +68,11 @@ async def test_a_path_is_refused_even_if_somebody_allowed_it(folder: Path) -> No
         await run(["/bin/sh"], folder, allow=["/bin/sh"])
 
 
+async def test_what_no_program_can_be_given_is_refused(folder: Path) -> None:
+    with pytest.raises(CommandRefusedError, match="NUL"):
+        await run(["python3", "-c", "print('\0')"], folder, allow=["python3"])
+
+
 async def test_a_program_in_the_workspace_does_not_replace_one_on_the_path(folder: Path) -> None:
     (folder / "python3").write_text("#!/bin/sh\necho hijacked\n")
     (folder / "python3").chmod(0o755)

@@ -95,7 +95,8 @@ class Answer:
     @property
     def broken(self) -> str:
         """What the server says of an answer that it gave up, "" when it did not."""
-        return ends.broken(self._stop)
+        calls = any(block.kind == "tool_use" for block in self._blocks.values())
+        return ends.broken(self._stop, calls=calls)
 
     @property
     def odd(self) -> str:

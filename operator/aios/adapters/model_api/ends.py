@@ -26,12 +26,10 @@ FILTERED = frozenset(
 )
 """Gemini says more after a colon (`content_filter: RECITATION`), proxies pass that on alone; the last are Zhipu's and
 Anthropic's."""
-KNOWN = frozenset(
+CALLING = frozenset({"tool_calls", "function_call", "tool_use"})
+KNOWN = CALLING | frozenset(
     {
         "stop",
-        "tool_calls",
-        "function_call",
-        "tool_use",
         "end_turn",
         "stop_sequence",
         "eos",
@@ -45,9 +43,14 @@ KNOWN = frozenset(
 inference. Anthropic's `pause_turn` is none: it asks to be continued."""
 
 
-def broken(word: str) -> str:
-    """What the server says of an answer that it gave up, "" when it did not."""
-    return f"the server gave it up (finish reason: {word})" if _kind(word) in BROKEN else ""
+def broken(word: str, *, calls: bool) -> str:
+    """Why an answer was given up by its server, "" when it was not. `calls`: whether a tool call came; a server whose
+    parser lost the call that it speaks of (vLLM's do) may keep it the next time."""
+    if _kind(word) in BROKEN:
+        return f"the server gave it up (finish reason: {word})"
+    if _kind(word) in CALLING and not calls:
+        return f"the server says that it ended with a tool call ({word}) and sent none"
+    return ""
 
 
 def withheld(word: str) -> bool:

@@ -18,10 +18,24 @@ LONGEST = 500
 """Characters of a vendor's message that are passed on."""
 STOPPED_WAITING = frozenset({408, 504, 524})
 """Request timeout, gateway timeout, and Cloudflare's "a timeout occurred"."""
-PASSING = frozenset({408, 425, 429})
+TOO_MANY = 429
+PASSING = frozenset({408, 425, TOO_MANY})
 LASTING = frozenset({501, 505})
-EXHAUSTED = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-"""Codes of a 429 that no waiting mends."""
+EXHAUSTED = frozenset(
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "enforced_spend_limit_reached",
+    }
+)
+"""Codes of a 429 that no waiting mends: OpenAI's older ones, its newer ones, Anthropic's."""
+RESAMPLED = frozenset({"tool_use_failed"})
+"""Codes of a 400 that another sample mends: Groq's, when the model spelled a call that its parser does not take."""
 TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 """Codes of a request that does not fit in the model's window."""
 STATUS_OF = {
@@ -41,17 +55,20 @@ STATUS_OF = {
     "overloaded_error": 529,
 }
 """The status that stands for an error's type where none came with it (the vendors' lists of errors)."""
+KNOWN = frozenset(STATUS_OF) | EXHAUSTED | RESAMPLED
 
 
 def refused(vendor: Vendor, status: int, body: object, headers: Mapping[str, str]) -> ModelCallError:
     """The server answered with an error status. `headers` by lower-case names."""
     code = error_code(body)
     said = spoken(body)
+    wait = 0.0 if code in RESAMPLED else retry_after(headers)
     return ModelCallError(
         f"{vendor} answered {status}{f': {said}' if said else ''}.{_advice(vendor, status, code)}",
         transient=_passes(status, code),
-        retry_after=retry_after(headers),
+        retry_after=wait,
         maybe_charged=status in STOPPED_WAITING,
+        works=code in RESAMPLED or (status == TOO_MANY and wait is not None),
     )
 
 
@@ -63,6 +80,7 @@ def refused_in_part(vendor: Vendor, status: int, body: object) -> ModelCallError
         f"{vendor} answered {status}{f': {said}' if said else ''}; the next try goes without what it may have refused",
         transient=True,
         retry_after=0.0,
+        works=True,
     )
 
 
@@ -76,6 +94,7 @@ def broke_off(vendor: Vendor, body: object, *, begun: bool) -> ModelCallError:
         f"{_advice(vendor, status, code)}",
         transient=_passes(status, code),
         maybe_charged=begun or status in STOPPED_WAITING,
+        works=code in RESAMPLED,
     )
 
 
@@ -180,12 +199,15 @@ def _source(body: Mapping[str, object]) -> str:
 
 
 def error_code(body: object) -> str:
-    """What kind of error the body states: its code if that is a word, else its type; "" when it states neither."""
+    """What kind of error the body states: its code if that is a word, else its type; "" when it states neither.
+    Anthropic states a code among the details alone."""
     inner = body.get("error", body) if isinstance(body, Mapping) else None
     if not isinstance(inner, Mapping):
         return ""
-    words = [word for word in (inner.get("code"), inner.get("type")) if isinstance(word, str)]
-    return next((word for word in words if word in STATUS_OF or word in EXHAUSTED), words[0] if words else "")
+    details = inner.get("details")
+    code = details.get("error_code") if isinstance(details, Mapping) else None
+    words = [word for word in (code, inner.get("code"), inner.get("type")) if isinstance(word, str)]
+    return next((word for word in words if word in KNOWN), words[0] if words else "")
 
 
 def _stated_status(body: object) -> int:
@@ -199,7 +221,7 @@ def _stated_status(body: object) -> int:
 def _passes(status: int, code: str) -> bool:
     if code in EXHAUSTED:
         return False
-    return status in PASSING or (status >= 500 and status not in LASTING)
+    return code in RESAMPLED or status in PASSING or (status >= 500 and status not in LASTING)
 
 
 def _advice(vendor: Vendor, status: int, code: str) -> str:

@@ -12,7 +12,7 @@ from aios.adapters.ollama.failures import MissingModelError, told
 from aios.adapters.ollama.presence import Presence
 from aios.adapters.ollama.reply import Answer, assemble, check_end, check_whole_prompt
 from aios.adapters.ollama.request import size, to_body, window
-from aios.errors import MissingExtraError, ModelCallError
+from aios.errors import MissingExtraError, ModelCallError, ServiceUnavailableError
 from aios.naming import digest
 from aios.ports.chat_model import ChatRequest
 from aios.spec.model import ModelSpec
@@ -33,7 +33,10 @@ class OllamaModel:
 
     async def chat(self, request: ChatRequest) -> Reply:
         """See ChatModel. The bound on a call does not count the time of a pull, which has its own."""
-        key = await self._api_key()
+        try:
+            key = await self._api_key()
+        except ServiceUnavailableError as error:
+            raise ModelCallError(f"model {self._name}: its key cannot be looked up: {error}", transient=True) from error
         body = to_body(request, self._spec)
         try:
             await self._presence.ensure(key)

@@ -52,12 +52,12 @@ class Answer:
     @property
     def broken(self) -> str:
         """What the server says of an answer that it gave up, "" when it did not."""
-        return ends.broken(self._finish)
+        return ends.broken(self._finish, calls=bool(self._calls.all()))
 
     @property
     def declined(self) -> str:
         """Why there is no answer, "" when there is one."""
-        if self._refusal:
+        if any(self._refusal):
             return valid_text("".join(self._refusal))
         if not ends.withheld(self._finish):
             return ""

@@ -64,7 +64,7 @@ class Ran:
 
 
 class CommandRefusedError(Exception):
-    """The program is not one the member may run, or its arguments are too long; nothing was started."""
+    """The program is not one the member may run, or nobody can pass its arguments on; nothing was started."""
 
 
 async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], limits: Limits | None = None) -> Ran:
@@ -73,7 +73,7 @@ async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], l
 
     Its home and temporary folder lie beside `folder` and are thrown away.
     Raises CommandRefusedError when `command[0]` is not in `allow`; a path is never allowed, only a program's name. Also
-    when the arguments are longer than this machine can pass on.
+    when the arguments are longer than this machine can pass on, or hold a NUL character.
     Raises EnvironmentProblemError when this machine lets us start nothing, ServiceUnavailableError when it is too busy
     to start one more.
     """
@@ -81,6 +81,8 @@ async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], l
     name = command[0]
     if "/" in name or name not in allow:
         raise CommandRefusedError(f"{name!r} may not be run here; allowed: {', '.join(sorted(allow)) or 'nothing'}")
+    if any("\0" in argument for argument in command):
+        raise CommandRefusedError("an argument cannot hold a NUL character")
     program = shutil.which(name, path=search_path())
     if program is None:
         return Ran(127, f"{name}: not found on this machine")
