@@ -28,6 +28,10 @@ class NotFoundError(AiosError):
     """A named thing does not exist."""
 
 
+class NoBucketError(NotFoundError):
+    """Nothing is found there because there is no such bucket: what is missing in it says nothing."""
+
+
 class EnvironmentProblemError(AiosError):
     """Something around us is missing or in the way: a service, a lock held by another process, an extra."""
 

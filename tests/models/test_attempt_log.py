@@ -198,3 +198,20 @@ async def test_a_claim_ends_when_its_stream_was_deleted(journal: SqliteJournal) 
         with pytest.raises(FencedError, match="was deleted"):
             await log.append(ENDED)
     assert await journal.streams("attempts/") == ()
+
+
+@pytest.mark.parametrize("begun_anew", [False, True])
+async def test_a_stream_that_is_gone_is_nobodys_claim(journal: SqliteJournal, begun_anew: bool) -> None:
+    """Or a commit that hung while its project was deleted would move HEAD in a workspace that is no more."""
+    log = await AttemptLog.open(journal, STREAM)
+    await log.claim("w")
+    await log.append(TOOL)
+    await log.confirm()
+    await journal.delete(STREAM)
+    if begun_anew:
+        other = await AttemptLog.open(journal, STREAM)
+        await other.claim("v")
+        await other.append(TOOL)
+    assert await log.foreign()
+    with pytest.raises(FencedError, match="deleted it"):
+        await log.confirm()

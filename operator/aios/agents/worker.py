@@ -28,6 +28,7 @@ from aios.errors import (
     DivergedError,
     EnvironmentProblemError,
     FencedError,
+    NotFoundError,
     InDoubtError,
     ModelCallError,
     PrivacyError,
@@ -84,6 +85,7 @@ _OUTCOMES: tuple[tuple[type[AiosError], Outcome], ...] = (
     (ModelCallError, Outcome.MODEL_ERROR),
     (PromptError, Outcome.MODEL_ERROR),
     (EnvironmentProblemError, Outcome.ENVIRONMENT),
+    (NotFoundError, Outcome.ENVIRONMENT),
 )
 """What ends an attempt. Any other error ends only this claim: the attempt is claimed again, until it is poisoned."""
 

@@ -169,7 +169,7 @@ class AttemptLog:
     async def confirm(self) -> None:
         """Raises FencedError when anyone else has written: whatever is about to happen outside must not."""
         if await self.foreign():
-            raise FencedError(f"{self.stream}: somebody else has written; this claim is over")
+            raise FencedError(f"{self.stream}: somebody else has written, or deleted it; this claim is over")
 
     async def append(self, event: AnyAttemptEvent) -> None:
         """Add one record; it is durable when this returns.
@@ -199,8 +199,12 @@ class AttemptLog:
                 await self._sleep(min(0.1 * 2 ** min(outages, 5), 2.0))
 
     async def foreign(self) -> bool:
-        """Whether anyone else has written since we last looked."""
-        return any(stored.id not in self._own for stored in await self._journal.read(self.stream, self.seq))
+        """Whether anyone else has written since we last looked, or has deleted the stream: then its last record is not
+        where it was."""
+        found = await self._journal.read(self.stream, max(0, self.seq - 1))
+        if self.seq and (not found or found[0].id != self.mark):
+            return True
+        return any(stored.id not in self._own for stored in found[bool(self.seq) :])
 
     async def _read_back(self) -> None:
         """After a refused append: adopt our own records that went in unnoticed, or stop for somebody else's.

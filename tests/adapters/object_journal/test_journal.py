@@ -235,6 +235,17 @@ async def test_writer_that_was_frozen_while_its_stream_was_deleted_is_refused_an
     assert store.objects == {}
 
 
+async def test_what_is_written_a_moment_after_a_stream_was_deleted_does_not_stay() -> None:
+    store, clock = MemoryObjects(), HandClock()
+    journal = ObjectJournal(store, clock=clock)
+    await _fill(journal, "s", [1, 1])
+    await ObjectJournal(store).delete("s")
+    clock.seconds += 1.5  # far below what reading relies on
+    with pytest.raises(SequenceConflictError):
+        await journal.append("s", 2, _records(3))
+    assert store.objects == {}
+
+
 async def test_frozen_writer_does_not_write_into_the_next_life() -> None:
     store, clock = MemoryObjects(), HandClock()
     frozen = ObjectJournal(store, clock=clock)

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from minio import Minio
 from minio.commonconfig import ENABLED
+from minio.datatypes import Bucket
 from minio.deleteobjects import DeleteError
 from minio.error import S3Error
 
@@ -205,3 +207,46 @@ def test_an_address_is_shown_without_its_secret() -> None:
     address = S3Address.parse("s3+https://key:se%2Fcret@store.example:9000?region=eu-1&prefix=a-")
     assert (address.secret_key, address.region, address.prefix) == ("se/cret", "eu-1", "a-")
     assert "se/cret" not in f"{address} {address!r}"
+
+
+AWS = "s3+https://KEY:SECRET@s3.eu-central-1.amazonaws.com"
+
+
+def at_aws(monkeypatch: pytest.MonkeyPatch, *, exists: bool, ours: Sequence[str] = (), code: str = "") -> list[str]:
+    """The client's answers, as AWS gives them; what was made."""
+    made: list[str] = []
+
+    def make(_: Minio, bucket: str) -> None:
+        if code:
+            raise S3Error(cast("Any", None), code, "m", bucket, "r", "h")
+        made.append(bucket)
+
+    monkeypatch.setattr(Minio, "bucket_exists", lambda *_: exists)
+    monkeypatch.setattr(Minio, "make_bucket", make)
+    monkeypatch.setattr(Minio, "list_buckets", lambda _: [Bucket(name, None) for name in ours])
+    for settled in ("set_bucket_lifecycle", "set_bucket_versioning"):
+        monkeypatch.setattr(Minio, settled, lambda *_: None)
+    return made
+
+
+async def test_a_bucket_of_another_account_is_given_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_aws(monkeypatch, exists=True, ours=["another"])
+    with pytest.raises(EnvironmentProblemError, match=r"aios-journal belongs to another account.*\?prefix=NAME-"):
+        await S3Buckets(AWS).ensure_bucket("aios-journal")
+    at_aws(monkeypatch, exists=False, code="BucketAlreadyExists")
+    with pytest.raises(EnvironmentProblemError, match="belongs to another account"):
+        await S3Buckets(AWS).ensure_bucket("aios-journal")
+
+
+async def test_a_bucket_of_ours_is_taken_and_one_that_the_user_named_is_not_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_aws(monkeypatch, exists=True, ours=["aios-journal"])
+    await S3Buckets(AWS).ensure_bucket("aios-journal")
+    at_aws(monkeypatch, exists=True)
+    await S3Buckets(f"{AWS}?prefix=acme-").ensure_bucket("aios-journal")
+    at_aws(monkeypatch, exists=False, code="BucketAlreadyOwnedByYou")
+    await S3Buckets(AWS).ensure_bucket("aios-journal")
+    made = at_aws(monkeypatch, exists=False)
+    await S3Buckets(AWS).ensure_bucket("aios-journal")
+    assert made == ["aios-journal"]

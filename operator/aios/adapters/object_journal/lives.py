@@ -1,8 +1,9 @@
 """Lives: a stream from its first append to its deletion, and how a process notices that a life is over.
 
-Every call works in the life that the process remembers and looks into the index at most every LIFE_SECONDS. So a
-process may act on a deleted stream for that long; what it writes then lies where no other life looks, and is removed
-when it notices. A process that was frozen for longer looks first thing after its next write.
+Every call works in the life that the process remembers and looks into the index at most every LIFE_SECONDS, after a
+write every WRITTEN_SECONDS. So a process may act on a deleted stream for that long; what it writes then lies where no
+other life looks, and is removed when it notices. A process that was frozen for longer looks first thing after its next
+write.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import TypeVar
 
 from aios.adapters.object_journal.index import Entry, Index
 from aios.adapters.object_journal.layout import Layout
-from aios.adapters.object_journal.position import LIFE_SECONDS, NEAR, Position, Positions
+from aios.adapters.object_journal.position import LIFE_SECONDS, NEAR, WRITTEN_SECONDS, Position, Positions
 from aios.adapters.object_journal.walk import LifeOverError, Walk
 from aios.errors import PreconditionError, ServiceUnavailableError
 from aios.parallel import in_parallel
@@ -61,7 +62,7 @@ class Lives:
                         "deleted: is the store whole? restore the object from a backup, or delete the project"
                     ) from None
                 continue
-            if not self._due(position) or await self._lasts(position):
+            if not self._due(position, writes) or await self._lasts(position):
                 return answer
             if writes:
                 await self._remove_objects(position.stream, position.life)
@@ -109,8 +110,10 @@ class Lives:
         checked = self._clock.monotonic()
         return self._positions.keep(Position(stream, entry.life, near_end=entry.near_end, checked=checked))
 
-    def _due(self, position: Position) -> bool:
-        return position.appended >= NEAR or self._clock.monotonic() - position.checked > LIFE_SECONDS
+    def _due(self, position: Position, writes: bool) -> bool:
+        """A write sooner: it may be the last one, and what it holds would stay after its project was deleted."""
+        lasts = WRITTEN_SECONDS if writes else LIFE_SECONDS
+        return position.appended >= NEAR or self._clock.monotonic() - position.checked > lasts
 
     async def _lasts(self, position: Position) -> bool:
         """Look into the index; tell it where the stream ends when we have appended much."""

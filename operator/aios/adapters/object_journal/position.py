@@ -1,7 +1,7 @@
 """Position: what a process remembers of a stream's life, so that a tail is polled with one GET.
 
 What is remembered is true for as long as the life lasts: ends of appends never move. Whether it still lasts is looked
-up every LIFE_SECONDS. Bounded, and safe for the threads of several event loops.
+up every LIFE_SECONDS, after a write every WRITTEN_SECONDS. Bounded, and safe for the threads of several event loops.
 """
 
 import bisect
@@ -9,6 +9,7 @@ from collections import OrderedDict
 from threading import Lock
 
 LIFE_SECONDS = 10.0
+WRITTEN_SECONDS = 1.0
 MAX_STREAMS = 4096
 MAX_ENDS = 256
 NEAR = 64

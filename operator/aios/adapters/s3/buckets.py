@@ -46,7 +46,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LATER = {"InternalError", "OperationAborted", "ServiceUnavailable", "SlowDown"}
 _HIDDEN = {"AccessDenied", "MethodNotAllowed", "NotImplemented"}
 """How a store says that it keeps no versions, or that they are not for us to remove."""
-_TAKEN = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_OURS = {"BucketAlreadyOwnedByYou"}
+_TAKEN = _OURS | {"BucketAlreadyExists"}
+"""The second is what servers of one's own say of one's own buckets; at AWS it is another account's."""
 
 
 class _HiddenError(EnvironmentProblemError):
@@ -60,8 +62,12 @@ class S3Buckets:
         """`url` as `S3Address.parse` takes it."""
         address = S3Address.parse(url)
         self._prefix = address.prefix
+        self._is_shared = address.host.partition(":")[0].endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        """Names of buckets are those of all accounts in the world."""
         self._transport = S3Transport(address)
         self._dialects = Dialects()
+        self._ours: set[str] = set()
+        """Buckets that were looked up and found to be of this account."""
         self._half_made: set[str] = set()
         """Buckets of which it is not known that they keep versions as they should."""
         self._client = Minio(
@@ -110,20 +116,45 @@ class S3Buckets:
         """End the connections."""
         await self._transport.close()
 
+    @property
+    def _or_taken(self) -> str:
+        """Another account's bucket is refused like a wrong key."""
+        if not self._is_shared or self._prefix:
+            return ""
+        return "; or another account has that bucket: state a prefix of your own, such as ?prefix=NAME-"
+
     def _name(self, bucket: str) -> str:
         return stored_name(self._prefix, bucket)
 
     def _ensure(self, bucket: str) -> None:
-        if not self._client.bucket_exists(bucket):
+        if self._client.bucket_exists(bucket):
+            self._refuse_another_accounts(bucket)
+        else:
             self._half_made.add(bucket)
             try:
                 self._client.make_bucket(bucket)
             except S3Error as error:
+                if self._is_shared and error.code not in _OURS and error.code in _TAKEN:
+                    raise _taken(bucket) from error
                 if error.code not in _TAKEN:
                     raise
         if bucket in self._half_made:
             self._keep_versions(bucket)
             self._half_made.discard(bucket)
+
+    def _refuse_another_accounts(self, bucket: str) -> None:
+        """Whoever owns a bucket reads what is put there, and its name could be guessed. One whose name begins with a
+        prefix of the user's own was chosen: it may well be another account's."""
+        if not self._is_shared or self._prefix or bucket in self._half_made | self._ours:
+            return
+        try:
+            ours = {found.name for found in self._client.list_buckets()}
+        except S3Error as error:
+            log.info("whose bucket %s is cannot be looked up: %s", bucket, error.code)
+            return
+        if bucket not in ours:
+            raise _taken(bucket)
+        self._ours.add(bucket)
 
     def _keep_versions(self, bucket: str) -> None:
         """Where the server can; a store without versions is as good for everything we promise. Raises S3Error when it
@@ -178,9 +209,16 @@ class S3Buckets:
             if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"}:
                 raise CredentialsRefusedError(
                     f"the object store at {address} refuses access key {address.access_key} ({code}): correct key and "
-                    "secret in AIOS_OBJECTS_URL, or the key's policy"
+                    f"secret in AIOS_OBJECTS_URL, or the key's policy{self._or_taken}"
                 ) from error
             raise address.way.failure(error, code or str(error)) from error
+
+
+def _taken(bucket: str) -> EnvironmentProblemError:
+    return EnvironmentProblemError(
+        f"the bucket {bucket} belongs to another account, and names of buckets are those of all accounts: state a prefix "
+        "of your own in the URL, such as ?prefix=NAME-"
+    )
 
 
 def stored_name(prefix: str, bucket: str) -> str:

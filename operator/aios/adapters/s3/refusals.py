@@ -7,7 +7,13 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from aios.adapters.s3.transport import Answer
-from aios.errors import CredentialsRefusedError, NotFoundError, PreconditionError, ServiceUnavailableError
+from aios.errors import (
+    CredentialsRefusedError,
+    NoBucketError,
+    NotFoundError,
+    PreconditionError,
+    ServiceUnavailableError,
+)
 
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
@@ -48,9 +54,9 @@ def clocks_differ(store: object) -> ServiceUnavailableError:
     )
 
 
-def no_bucket(bucket: str, store: object) -> NotFoundError:
+def no_bucket(bucket: str, store: object) -> NoBucketError:
     """Workers make none: a missing one is not made yet, or its name is wrong."""
-    return NotFoundError(f"no bucket {bucket} at {store}; the operator, or `aios up`, makes it")
+    return NoBucketError(f"no bucket {bucket} at {store}; the operator, or `aios up`, makes it")
 
 
 def refused(answer: Answer, store: object, access_key: str, bucket: str, key: str = "") -> Exception:
