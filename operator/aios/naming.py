@@ -112,8 +112,8 @@ WORKER_SESSIONS, MODEL_STATES = "worker/", "model/"
 
 
 def worker_session(namespace: str, agent: str, worker: str) -> str:
-    """Where a replica's heartbeat stands: JSON {"phase", "task", "since", "waits"}, and "obstacle": why it takes no
-    task at all."""
+    """Where a replica's heartbeat stands: JSON {"phase", "task", "since", "waits"}, "trouble": what keeps failing for
+    the task, and "obstacle": why it takes no task at all."""
     return f"{WORKER_SESSIONS}{namespace}/{agent}/{worker}"
 
 

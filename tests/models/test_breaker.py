@@ -40,7 +40,9 @@ async def test_failures_in_a_row_open_it_and_the_message_says_until_when(breaker
     await fail(breaker, PACE.failures - 1)
     assert not (await breaker.condition()).pause
     await fail(breaker, 1)
-    assert (await breaker.condition()).pause == "it failed 5 times in a row; left alone until about 12:00:05 UTC"
+    assert (
+        await breaker.condition()
+    ).pause == "it failed 5 times in a row (HTTP 503); left alone until about 12:00:05 UTC"
 
 
 async def test_an_answer_in_between_begins_the_count_again(breaker: Breaker) -> None:

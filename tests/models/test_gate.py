@@ -296,6 +296,14 @@ async def test_a_pause_that_admission_keeps_is_not_slept_by_the_gate(
     assert slept * 0.3 < sum(clock.slept) <= slept
 
 
+async def test_what_a_provider_failed_of_is_told_while_it_is_asked_again(journal: SqliteJournal) -> None:
+    told, log = list[str](), await AttemptLog.open(journal, STREAM)
+    await log.claim("w")
+    door = Gate(log, Scribe([BUSY, BUSY, ANSWER]), CALLER, StillClock(), say=told.append)
+    assert await door.call(0, ASK, Privacy.INTERNAL) == ANSWER
+    assert told == [f"model {CALLER.model}: {BUSY}"] * 2 + [""]
+
+
 async def test_a_fenced_claimant_sends_nothing(journal: SqliteJournal) -> None:
     provider = Scribe([ANSWER])
     zombie, _ = await gate(journal, provider)

@@ -1,6 +1,7 @@
 """Installations that share services: who may say what by which name."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from aios.embedded.journal import SqliteJournal
 from aios.errors import HeldElsewhereError, ServiceUnavailableError
 from aios.naming import declared_stream
+from aios.ports.journal import Record
 from aios.projects.holders import KEPT_RECORDS, Holders, Installation
 from aios.spec.base import Kind, Ref
 
@@ -131,3 +133,23 @@ async def test_of_two_at_once_one_is_refused(here: Holders, there: Holders) -> N
         here.declare({TEAM: "1"}, known={}), there.declare({TEAM: "2"}, known={}), return_exceptions=True
     )
     assert [type(end) for end in ends].count(HeldElsewhereError) == 1
+
+
+class _Failing(SqliteJournal):
+    """A journal that is away for one stream, and slow with the others."""
+
+    async def append(self, stream: str, expected_seq: int, records: Sequence[Record]) -> int:
+        if stream.endswith("software"):
+            raise ServiceUnavailableError("away")
+        await asyncio.sleep(0.05)
+        return await super().append(stream, expected_seq, records)
+
+
+async def test_nothing_is_held_any_more_once_a_declaration_has_failed(tmp_path: Path) -> None:
+    holders = Holders(_Failing(tmp_path / "journal.db"), Installation("a", "here:/one"))
+    before = asyncio.all_tasks()
+    with pytest.raises(ServiceUnavailableError):
+        await holders.declare({TEAM: "1", PROJECT: "1"}, known={})
+    assert asyncio.all_tasks() == before
+    await asyncio.sleep(0.1)
+    assert not await holders.ours(PROJECT)

@@ -30,9 +30,12 @@ class Counting:
     puts: list[str] = field(default_factory=list)
     lose: int = 0
     """How many replies of conditional puts are lost from now on."""
+    away: bool = False
+    """Plain puts and gets are answered with an outage from now on."""
 
     async def put(self, key: str, data: bytes) -> str:
         self.puts.append(key)
+        self._answer()
         return await self.inner.put(key, data)
 
     async def create(self, key: str, data: bytes) -> str:
@@ -42,6 +45,7 @@ class Counting:
         return await self._reply(await self.inner.replace(key, data, etag))
 
     async def get(self, key: str) -> StoredObject:
+        self._answer()
         return await self.inner.get(key)
 
     async def exists(self, key: str) -> bool:
@@ -52,6 +56,10 @@ class Counting:
 
     async def delete(self, key: str) -> None:
         await self.inner.delete(key)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise ServiceUnavailableError("away")
 
     async def _reply(self, etag: str) -> str:
         if self.lose > 0:
@@ -237,6 +245,28 @@ async def test_bytes_that_rotted_in_the_store_are_found(
     await objects.put(f"{PREFIX}blobs/{manifest.files['a'].sha256}", b"rotten")
     with pytest.raises(EnvironmentProblemError, match="do not match"):
         await workspace.checkout(manifest, tmp_path / "out")
+
+
+@pytest.mark.parametrize("what", ["snapshot", "checkout"])
+@pytest.mark.filterwarnings("error")
+async def test_nothing_is_transferred_any_more_once_a_snapshot_or_checkout_has_failed(
+    objects: Counting, tmp_path: Path, what: str
+) -> None:
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    workspace = Workspace(objects, PREFIX, sleep=sleep)
+    folder = fill(tmp_path / "mine", **{f"f{number}": f"content {number}" for number in range(50)})
+    manifest = await workspace.snapshot(folder) if what == "checkout" else EMPTY
+    before = asyncio.all_tasks()
+    objects.away = True
+    with pytest.raises(ServiceUnavailableError):
+        await (workspace.snapshot(folder) if what == "snapshot" else workspace.checkout(manifest, tmp_path / "out"))
+    assert asyncio.all_tasks() == before
+    objects.away = False
+    objects.puts.clear()
+    await asyncio.sleep(0.05)
+    assert objects.puts == []
 
 
 def test_head_remembers_a_bounded_number_of_tasks() -> None:

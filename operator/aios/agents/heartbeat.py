@@ -21,7 +21,7 @@ class Heartbeat:
         self._key = key
         self._timings = timings
         self._clock = clock
-        self._task = self._waits = ""
+        self._task = self._waits = self._trouble = ""
         self._since = clock.now()
         self._news = asyncio.Event()
 
@@ -38,13 +38,19 @@ class Heartbeat:
 
     def show(self, task: str) -> None:
         """Say, in a moment, what it works at from now on; "" is nothing."""
-        self._task, self._waits, self._since = task, "", self._clock.now()
+        self._task, self._waits, self._trouble, self._since = task, "", "", self._clock.now()
         self._news.set()
 
     def wait(self, reason: str) -> None:
         """Say what its task waits for; "" is nothing any more."""
         if reason != self._waits:
             self._waits = reason
+            self._news.set()
+
+    def trouble(self, reason: str) -> None:
+        """Say what keeps failing for its task; "" is nothing any more."""
+        if reason != self._trouble:
+            self._trouble = reason
             self._news.set()
 
     async def _beat_on(self) -> None:
@@ -70,6 +76,7 @@ class Heartbeat:
     async def _beat(self) -> None:
         self._news.clear()
         phase = AgentPhase.WORKING if self._task else AgentPhase.IDLE
-        value = json.dumps({"phase": phase, "task": self._task, "since": self._since.isoformat(), "waits": self._waits})
+        beat = {"phase": phase, "task": self._task, "since": self._since.isoformat()}
+        value = json.dumps({**beat, "waits": self._waits or self._trouble, "trouble": self._trouble})
         with contextlib.suppress(ServiceUnavailableError):
             await self._sessions.set(self._key, value, ttl=self._timings.heartbeat_ttl)

@@ -4,6 +4,7 @@ What the folder holds is never the truth; the last recorded manifest is. Refuses
 and its model are not cleared for: a command could read it. Such files stay in the manifest, unseen and unchanged.
 """
 
+import stat
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class WorkingCopy:
 
     async def open(self) -> Path:
         """The folder, holding the visible files; made anew if somebody took it away."""
-        if not self._open or not self._folder.is_dir():
+        if not self._open or not self._stands():
             await self._workspace.checkout(self.visible, self._folder)
             self._open = True
         return self._folder
@@ -45,6 +46,8 @@ class WorkingCopy:
 
         Raises UnsafePathError and WorkspaceLimitError when it cannot be kept; then undo.
         """
+        if self._open and not self._stands():
+            raise UnsafePathError("the folder of the workspace itself was taken away or locked: leave it where it is")
         visible = self.visible
         hidden = {path: entry for path, entry in self.manifest.files.items() if path not in visible.files}
         found = await self._workspace.snapshot(await self.open(), base=visible, label=label)
@@ -56,6 +59,13 @@ class WorkingCopy:
     def undo(self) -> None:
         """Give up what the folder holds: whoever needs it next gets the recorded files."""
         self._open = False
+
+    def _stands(self) -> bool:
+        """Whether the folder is there: not a link in its place, nor behind another that a command has locked."""
+        try:
+            return stat.S_ISDIR(self._folder.lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return False
 
 
 def _refuse_what_stands_on(hidden: Mapping[str, FileEntry], found: Set[str]) -> None:

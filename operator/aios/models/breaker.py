@@ -17,8 +17,11 @@ from aios.errors import ModelCallError
 from aios.models.pace import Pace
 from aios.ports.clock import Clock
 from aios.ports.sessions import Sessions
+from aios.spec.vocabulary import shortened
 from aios.telemetry import BREAKER_OPENINGS
 
+LONGEST_CAUSE = 200
+"""Characters of the last failure that all are told."""
 RACES = 8
 """Tries to count a failure among others that are counted at the same moment."""
 
@@ -84,7 +87,7 @@ class Breaker:
         if error.retry_after is not None:
             await self._obey(min(error.retry_after, self._pace.longest_pause))
         if not error.works:
-            await self._count(probe)
+            await self._count(probe, str(error))
 
     async def _obey(self, seconds: float) -> None:
         if seconds <= 0:
@@ -95,7 +98,7 @@ class Breaker:
             if await self._write(held, Health.read(held)):
                 return
 
-    async def _count(self, probe: bool) -> None:
+    async def _count(self, probe: bool, error: str) -> None:
         for _ in range(RACES):
             held = await self._sessions.get(self._health)
             health = Health.read(held)
@@ -105,13 +108,14 @@ class Breaker:
             after = Health(health.failures + 1, health.openings + opens)
             if await self._write(held, after):
                 if opens:
-                    await self._open(after)
+                    await self._open(after, error)
                 return
 
-    async def _open(self, health: Health) -> None:
+    async def _open(self, health: Health, error: str) -> None:
         BREAKER_OPENINGS.labels(model=self._model).inc()
         seconds = min(self._pace.longest_open, self._pace.first_open * 2.0 ** min(health.openings - 1, 32))
-        await self._close_for(seconds, f"it failed {health.failures} times in a row")
+        last = shortened(" ".join(error.split()), LONGEST_CAUSE)
+        await self._close_for(seconds, f"it failed {health.failures} times in a row ({last})")
 
     async def _close_for(self, seconds: float, why: str) -> None:
         """Nobody is admitted for `seconds` by the store's clock; a pause that is longer already stays."""

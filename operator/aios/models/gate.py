@@ -8,6 +8,8 @@ Refuses to ask again, or otherwise, what the record holds an answer or a refusal
 to neither has nothing to be kept: it stays in doubt, and what is asked next may differ from it.
 """
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -24,6 +26,8 @@ from aios.spec.model import ModelSpec
 from aios.spec.vocabulary import Locality, OnInDoubt, Privacy
 from aios.tasks.attempt_events import CallFinished, CallStarted, Reply, ToolCall, Usage
 from aios.tasks.retry import backoff_seconds
+
+logger = logging.getLogger(__name__)
 
 MAX_TRIES = 8
 """Tries of one step that the provider may fail transiently, over all claims of the attempt: about a minute."""
@@ -52,6 +56,10 @@ class Caller:
         return self.clearance.permits(label) and self.spec.effective_clearance.permits(label)
 
 
+def _unheard(said: str) -> None:
+    """Nobody watches."""
+
+
 class Gate:
     """Calls one model for one attempt."""
 
@@ -64,8 +72,11 @@ class Gate:
         admission: Admission | None = None,
         *,
         replies: ReplyCache | None = None,
+        say: Callable[[str], None] = _unheard,
     ) -> None:
-        """Without `admission` every call starts at once; without `replies` every answer is asked for."""
+        """Without `admission` every call starts at once; without `replies` every answer is asked for. `say` is called
+        with what a provider answered that is asked again, and with "" once it has answered or is asked no more."""
+        self._say = say
         self._admission = admission or AdmitAll()
         self._replies = replies
         self._log = log
@@ -166,12 +177,19 @@ class Gate:
             )
 
     async def _ask(self, step: int, request: ChatRequest, asked: str) -> Reply:
+        try:
+            return await self._ask_again(step, request, asked)
+        finally:
+            self._say("")
+
+    async def _ask_again(self, step: int, request: ChatRequest, asked: str) -> Reply:
         wait = 0.0
         while True:
             failures = self._log.finished(step)
             if len(failures) >= MAX_TRIES or sum(failure.in_doubt for failure in failures) >= MAX_DOUBTFUL:
                 raise ModelCallError(failures[-1].error, transient=True)
             if failures:
+                self._tell(failures[-1].error)
                 pause = backoff_seconds(f"{self._caller.key}/{step}", len(failures))
                 await self._clock.sleep(max(pause, min(wait, LONGEST_WAIT)))
             try:
@@ -182,6 +200,12 @@ class Gate:
                 if not error.transient:
                     raise
                 wait = 0.0 if self._admission.keeps_pauses else error.retry_after or 0.0
+
+    def _tell(self, failure: str) -> None:
+        """Whoever watches would wait for minutes and see nothing."""
+        told = f"model {self._caller.model}: {failure}"
+        logger.warning("%s; it is asked again", told)
+        self._say(told)
 
     async def _try(self, step: int, request: ChatRequest, asked: str) -> Reply:
         """One request on the wire, once it may leave. Raises what the provider raised, once it is recorded."""

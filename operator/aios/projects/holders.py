@@ -5,7 +5,6 @@ together, which is wanted: a second host, a lost laptop. Two that mean different
 each other; the second is refused. What another installation still declares outlives its deletion here.
 """
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import Collection, Mapping, Sequence
@@ -21,6 +20,7 @@ from aios.errors import (
     SequenceConflictError,
 )
 from aios.naming import ANNOTATION_TAKE_OVER, declared_stream
+from aios.parallel import in_parallel
 from aios.ports.journal import JSON, Journal, Record, Snapshot, Stored
 from aios.spec.base import Kind, Ref
 
@@ -95,10 +95,9 @@ class Holders:
                 seized.add(ref)
             else:
                 self._require_agreement(ref, states[ref], said)
-        holds = (
-            self._hold(ref, said, states[ref], take_over if ref in seized else "") for ref, said in changes.items()
+        await in_parallel(
+            lambda ref: self._hold(ref, changes[ref], states[ref], take_over if ref in seized else ""), changes
         )
-        await asyncio.gather(*holds)
 
     async def check(self, wanted: Mapping[Ref, str], *, known: Mapping[Ref, str]) -> None:
         """Raise what `declare` would, and hold nothing."""
@@ -189,7 +188,7 @@ class Holders:
             await self._journal.compact(Snapshot(stream, now.seq, _STATE.dump_python(now, mode="json")))
 
     async def _states(self, refs: Collection[Ref]) -> Mapping[Ref, _State]:
-        return dict(zip(refs, await asyncio.gather(*map(self._state, refs)), strict=True))
+        return dict(zip(refs, await in_parallel(self._state, refs), strict=True))
 
     async def _state(self, ref: Ref) -> _State:
         stream = declared_stream(ref.namespace, ref.kind, ref.name)

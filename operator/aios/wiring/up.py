@@ -35,6 +35,7 @@ from aios.wiring.services import Services
 from aios.wiring.sources import apply_sources, plan_sources, stored
 from aios.wiring.stated import Sources
 from aios.wiring.stopping import before
+from aios.wiring.troubles import tell_troubles
 
 DRAIN_SECONDS = 10.0
 SETTLE_SECONDS = 2.0
@@ -113,10 +114,17 @@ class _Up:
         showing = asyncio.create_task(show(reader, self._audience), name="show")
         watch = asyncio.create_task(self._follow_edits(), name="edits")
         missing = asyncio.create_task(self._tell_missing(), name="missing workers")
+        troubles = asyncio.create_task(self._tell_troubles(), name="troubles")
         reason = asyncio.create_task(self._until(waited_for, stop), name="until")
         try:
             elsewhere = self._options.workers is Workers.ELSEWHERE
-            endless = {loops, showing, *({watch} if self._follows_edits else ()), *({missing} if elsewhere else ())}
+            endless = {
+                loops,
+                showing,
+                troubles,
+                *({watch} if self._follows_edits else ()),
+                *({missing} if elsewhere else ()),
+            }
             await asyncio.wait({reason, *endless}, return_when=asyncio.FIRST_COMPLETED)
             for task in (reason, *endless):
                 if task.done():
@@ -126,11 +134,11 @@ class _Up:
             # First the engine and the reconciler, or they would give drained workers new work and new replicas.
             await before(stop, self._laptop.buried(CLEANUP_SECONDS))
             await self._laptop.settle(SETTLE_SECONDS)
-            await cancelled(watch, missing, reason, loops, within=LEAVE_SECONDS)
+            await cancelled(watch, missing, troubles, reason, loops, within=LEAVE_SECONDS)
             await self._laptop.drain(DRAIN_SECONDS)
             await last_words(reader, self._audience, showing, stop=stop)
         finally:
-            await cancelled(watch, missing, reason, loops, showing, within=LEAVE_SECONDS)
+            await cancelled(watch, missing, troubles, reason, loops, showing, within=LEAVE_SECONDS)
         found = {ref: await self._resources.get(ref) for ref in waited_for}
         return Ended({ref: project for ref, project in found.items() if isinstance(project, Project)})
 
@@ -205,6 +213,11 @@ class _Up:
         if self._options.workers is Workers.ELSEWHERE:
             telling = partial(tell_missing, self._resources, self._audience.waiting, self._laptop.clock)
             await until_served(telling, "look who works", self._laptop.clock)
+
+    async def _tell_troubles(self) -> None:
+        ports = self._laptop.ports
+        telling = partial(tell_troubles, self._resources, ports.sessions, self._audience.waiting, self._laptop.clock)
+        await until_served(telling, "look what keeps failing", self._laptop.clock)
 
     async def _until(self, waited_for: Sequence[Ref], stop: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())

@@ -1,19 +1,22 @@
 """A working copy on disk: read into entries, written from blobs. Follows no symbolic link, in either direction."""
 
+import contextlib
+import errno
 import hashlib
 import os
-import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from aios.spec.vocabulary import Privacy
+from aios.workspace import removal
 from aios.workspace.manifest import FileEntry, Manifest
 from aios.workspace.paths import (
     MAX_FILES,
     UnsafePathError,
     WorkspaceLimitError,
+    check_depth,
     check_size,
     check_totals,
     locate,
@@ -22,6 +25,16 @@ from aios.workspace.paths import (
 
 IGNORED = frozenset({"__pycache__"})
 """Folders that commands leave behind and nobody asked for."""
+_OF_THE_MACHINE = frozenset(
+    {
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EIO),
+        *(errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT),
+    }
+)
+"""Too little of something, a broken disk, a volume that went away: nothing that a command did to its folder."""
+remove = removal.remove
+"""Of a working copy: with all it holds, however it was protected; links in it are removed, not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,8 @@ class Scanned:
 def scan(folder: Path, base: Manifest, label: Privacy) -> Scanned:
     """Read `folder`; files that differ from `base` carry `label`, the others keep theirs.
 
-    Raises UnsafePathError for symbolic links and special files, WorkspaceLimitError for too much of anything.
+    Raises UnsafePathError for symbolic links, special files, what cannot be read and folders too deep to be kept,
+    WorkspaceLimitError for too much of anything.
     """
     known = {entry.sha256 for entry in base.files.values()}
     files: dict[str, FileEntry] = {}
@@ -60,15 +74,17 @@ def _walk(folder: Path) -> list[tuple[str, Path, os.stat_result]]:
     found: list[tuple[str, Path, os.stat_result]] = []
     pending = [folder]
     while pending:
-        for place in _children(pending.pop()):
+        parent = pending.pop()
+        for place in _children(parent.relative_to(folder).as_posix(), parent):
             # Looked at here and not afterwards: a command may have left a million.
             check_totals(len(found), 0)
             if len(pending) > MAX_FILES:
                 raise WorkspaceLimitError(f"more than {MAX_FILES:,} folders: delete what is not needed")
             path = place.relative_to(folder).as_posix()
-            status = place.lstat()
+            status = _status(path, place)
             if stat.S_ISDIR(status.st_mode):
                 if place.name not in IGNORED:
+                    check_depth(path)
                     pending.append(place)
             elif stat.S_ISREG(status.st_mode):
                 found.append((safe_path(path), place, status))
@@ -77,48 +93,39 @@ def _walk(folder: Path) -> list[tuple[str, Path, os.stat_result]]:
     return sorted(found, key=lambda item: item[0])
 
 
-def _children(folder: Path) -> Iterator[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                yield Path(entry.path)
-    except PermissionError as error:
-        raise UnsafePathError(f"{folder.name!r} cannot be read: make it readable or remove it") from error
+def _children(path: str, folder: Path) -> Iterator[Path]:
+    with _readable(path), os.scandir(folder) as entries:
+        for entry in entries:
+            yield Path(entry.path)
+
+
+def _status(path: str, place: Path) -> os.stat_result:
+    with _readable(path):  # a folder may tell its names to who may not enter it
+        return place.lstat()
 
 
 def _read(path: str, place: Path) -> bytes:
     """The file's bytes; opened without following links, since a link may have taken its place meanwhile."""
-    try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
-    except PermissionError as error:
-        raise UnsafePathError(f"{path!r} cannot be read: make it readable or remove it") from error
-    with os.fdopen(descriptor, "rb") as file:
+    with _readable(path), os.fdopen(os.open(place, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         return file.read()
+
+
+@contextlib.contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """Raises UnsafePathError when `path` is what cannot be read; what ails the machine passes as it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _OF_THE_MACHINE:
+            raise
+        reason = error.strerror or error
+        raise UnsafePathError(f"{path!r} cannot be read: {reason}: make it readable or remove it") from error
 
 
 def empty(folder: Path) -> None:
     """Make `folder` an empty one, whatever stood in it, however it was protected."""
     remove(folder)
     folder.mkdir(parents=True)
-
-
-def remove(folder: Path) -> None:
-    """Remove `folder` with all it holds; links in it are removed, not followed."""
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder, onerror=_unlock)
-
-
-def _unlock(act: Callable[..., object], path: str, _problem: object) -> None:
-    """A command may have taken our rights on its folders away; give them back and try once more."""
-    parent = Path(path).parent
-    parent.chmod(0o700)
-    if not Path(path).is_symlink() and Path(path).is_dir():
-        Path(path).chmod(0o700)
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    act(path)
 
 
 def write(folder: Path, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
@@ -131,17 +138,6 @@ def write(folder: Path, manifest: Manifest, blobs: Mapping[str, bytes]) -> None:
             made.add(place.parent)
         place.write_bytes(blobs[entry.sha256])
         place.chmod(0o755 if entry.executable else 0o644)
-
-
-def differing(folder: Path, manifest: Manifest) -> tuple[str, ...]:
-    """Paths of `manifest` that exist below `folder` with other content, sorted."""
-    return tuple(path for path in sorted(manifest.files) if _differs(locate(folder, path), manifest.files[path]))
-
-
-def _differs(place: Path, entry: FileEntry) -> bool:
-    if not place.exists():
-        return False
-    return not place.is_file() or hashlib.sha256(place.read_bytes()).hexdigest() != entry.sha256
 
 
 def shas(manifest: Manifest) -> Collection[str]:

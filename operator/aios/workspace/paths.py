@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from aios.errors import AiosError
 
 MAX_PATH = 512
+SHOWN = 60
+"""Characters of a path that is too long, in what is said of it."""
 MAX_FILES = 5_000
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_TOTAL_BYTES = 256 * 1024 * 1024
@@ -25,7 +27,7 @@ class WorkspaceLimitError(AiosError):
 def safe_path(path: str) -> str:
     """`path` as manifests spell it: relative, `/` between parts. Raises UnsafePathError saying what is wrong."""
     if not path or len(path) > MAX_PATH:
-        raise UnsafePathError(f"a path has 1 to {MAX_PATH} characters, this one has {len(path)}")
+        raise UnsafePathError(f"{_begin(path)}: a path has 1 to {MAX_PATH} characters, this one has {len(path)}")
     if _UNKEPT.search(path):
         raise UnsafePathError(f"{path!r}: control characters, backslashes and names that are not UTF-8 are not kept")
     if path.startswith("/"):
@@ -46,6 +48,19 @@ def locate(folder: Path, path: str) -> Path:
         if found.is_symlink():
             raise UnsafePathError(f"{path!r} passes a symbolic link, which is never followed")
     return found
+
+
+def check_depth(path: str) -> None:
+    """Raises UnsafePathError when no file in the folder `path` could be kept. Bounds how deep a folder is looked into:
+    a command may have nested them by the thousand."""
+    if len(path) > MAX_PATH:
+        raise UnsafePathError(
+            f"{_begin(path)} is a folder deeper than a path of {MAX_PATH} characters reaches: remove it"
+        )
+
+
+def _begin(path: str) -> str:
+    return repr(path) if len(path) <= SHOWN else f"{path[:SHOWN]!r}..."
 
 
 def check_size(path: str, size: int) -> None:

@@ -7,13 +7,14 @@ Refuses to touch HEAD other than by compare-and-swap.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from aios.errors import (
     ConflictError,
     EnvironmentProblemError,
+    NoBucketError,
     NotFoundError,
     PreconditionError,
     ServiceUnavailableError,
@@ -23,6 +24,7 @@ from aios.parallel import in_parallel
 from aios.ports.object_store import ObjectStore
 from aios.spec.vocabulary import Privacy
 from aios.workspace import folder as folders
+from aios.workspace.export import require_room
 from aios.workspace.head import Commit, CommitIntent, Head, commit_from, head_from, to_data
 from aios.workspace.manifest import EMPTY, FileEntry, Manifest
 from aios.workspace.paths import WorkspaceLimitError, check_totals
@@ -80,7 +82,7 @@ class Workspace:
     async def checkout(self, manifest: Manifest, folder: Path) -> None:
         """Make `folder` hold exactly the files of `manifest`. Everything else in it is removed."""
         wanted = sorted(folders.shas(manifest))
-        found = await asyncio.gather(*(self._bounded(self._immutable("blobs", sha256)) for sha256 in wanted))
+        found = await in_parallel(lambda sha256: self._bounded(lambda: self._immutable("blobs", sha256)), wanted)
         await asyncio.to_thread(folders.empty, folder)
         await asyncio.to_thread(folders.write, folder, manifest, dict(zip(wanted, found, strict=True)))
 
@@ -91,7 +93,7 @@ class Workspace:
         Raises UnsafePathError and WorkspaceLimitError; then nothing is kept.
         """
         scanned = await asyncio.to_thread(folders.scan, folder, base, label)
-        await self._put_all(("blobs", data) for data in scanned.new_blobs.values())
+        await in_parallel(lambda data: self._bounded(lambda: self._put("blobs", data)), scanned.new_blobs.values())
         return scanned.manifest if scanned.manifest == base else await self.store(scanned.manifest)
 
     async def store(self, manifest: Manifest) -> Manifest:
@@ -141,13 +143,11 @@ class Workspace:
     async def export(self, folder: Path) -> Manifest:
         """Write HEAD's files below `folder` beside whatever is there. Returns what was written.
 
-        Raises EnvironmentProblemError, before anything is written, when that would change a file that exists.
+        Raises EnvironmentProblemError, before anything is written, when that would change a file that exists, follow a
+        link, or put something into the `.git` of somebody's work tree.
         """
         manifest = await self.manifest((await self.head()).manifest)
-        differing = await asyncio.to_thread(folders.differing, folder, manifest)
-        if differing:
-            names = ", ".join(differing[:5]) + (" ..." if len(differing) > 5 else "")
-            raise EnvironmentProblemError(f"{folder} has other files of the same names: {names}. Name another folder.")
+        await asyncio.to_thread(require_room, folder, manifest)
         blobs = {sha256: await self._immutable("blobs", sha256) for sha256 in folders.shas(manifest)}
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         await asyncio.to_thread(folders.write, folder, manifest, blobs)
@@ -173,9 +173,11 @@ class Workspace:
         return moved
 
     async def _head(self) -> tuple[Head, str]:
-        """HEAD with its etag; the etag is "" while there is none."""
+        """HEAD with its etag; the etag is "" while there is none. Raises NoBucketError: nothing is known then."""
         try:
             stored = await self._patiently(lambda: self._objects.get(self._prefix + "HEAD"))
+        except NoBucketError:
+            raise
         except NotFoundError:
             return Head(), ""
         return head_from(stored.data), stored.etag
@@ -199,9 +201,6 @@ class Workspace:
         key = f"{self._prefix}{kind}/{hashlib.sha256(data).hexdigest()}"
         await self._patiently(lambda: self._objects.put(key, data))
 
-    async def _put_all(self, objects: Iterable[tuple[str, bytes]]) -> None:
-        await asyncio.gather(*(self._bounded(self._put(kind, data)) for kind, data in objects))
-
     async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do what may be done twice, again if the service is away for a moment."""
         outages = 0
@@ -214,9 +213,10 @@ class Workspace:
                     raise
             await self._sleep(0.1 * 2**outages)
 
-    async def _bounded(self, work: Awaitable[T]) -> T:
+    async def _bounded(self, act: Callable[[], Awaitable[T]]) -> T:
+        """One of PARALLEL at a time of all that are made through this object."""
         async with self._busy:
-            return await work
+            return await act()
 
 
 def _check_together(merged: Manifest) -> None:
