@@ -4,12 +4,12 @@ Versions before made a state folder of any folder that was named, a repository a
 is called `objects` or `logs` may be the repository's own, so there only files with names of ours go.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from aios.embedded.cards import is_unfinished
 from aios.embedded.state_folder import FOLDER, SECRETS, StateFolder, ignores_all, is_harmless
+from aios.workspace.removal import remove
 
 _BESIDE = ("", "-wal", "-shm", "-journal", "-writer", "-owners")
 """What SQLite and we put beside a database."""
@@ -30,7 +30,7 @@ def wipe(state: StateFolder) -> Sequence[str]:
     )
     for entry in entries:
         if _is_ours(entry, files) or (entry.name in _FOLDERS and not mixed):
-            _delete(entry)
+            remove(entry)
     for name in _LAST:
         (state.path / name).unlink(missing_ok=True)
     return _delete_folder(state.path)
@@ -42,13 +42,6 @@ def _databases(state: StateFolder) -> Sequence[Path]:
 
 def _is_ours(entry: Path, names: set[str]) -> bool:
     return entry.name in names or is_unfinished(entry.name)
-
-
-def _delete(entry: Path) -> None:
-    if entry.is_dir() and not entry.is_symlink():
-        shutil.rmtree(entry)
-    else:
-        entry.unlink()
 
 
 def _delete_folder(folder: Path) -> Sequence[str]:

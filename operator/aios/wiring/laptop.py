@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -53,6 +52,7 @@ from aios.wiring.patience import until_served
 from aios.wiring.ports import LaptopPorts, open_ports
 from aios.wiring.services import Services
 from aios.wiring.worker import Replicas
+from aios.workspace.removal import remove
 
 log = logging.getLogger(__name__)
 
@@ -308,7 +308,8 @@ async def forget_the_dead(state: StateFolder) -> None:
     need not wait for the leases to expire. Their working copies go too: they may hold what later tasks must not see,
     and are made anew from the record. What caches hold is as good as before. Only for the lock's holder, before any
     port is open, while the folder is deserted: under a worker that lives another would claim what it is at."""
-    shutil.rmtree(state.scratch, ignore_errors=True)
+    with contextlib.suppress(OSError):  # what cannot go now is never used again
+        remove(state.scratch)
     _remove(state.leases)
     try:
         await _forget_sessions(state.sessions)

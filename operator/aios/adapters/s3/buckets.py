@@ -216,8 +216,8 @@ class S3Buckets:
 
 def _taken(bucket: str) -> EnvironmentProblemError:
     return EnvironmentProblemError(
-        f"the bucket {bucket} belongs to another account, and names of buckets are those of all accounts: state a prefix "
-        "of your own in the URL, such as ?prefix=NAME-"
+        f"the bucket {bucket} belongs to another account, and names of buckets are those of all accounts: state a "
+        "prefix of your own in the URL, such as ?prefix=NAME-"
     )
 
 
