@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from aios.embedded import wiping
 from aios.embedded.state_folder import StateFolder
 from aios.embedded.wiping import wipe
 
@@ -74,7 +75,7 @@ def test_an_interrupted_wipe_can_be_begun_again(tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("shutil.rmtree", die)
+        patch.setattr(wiping, "remove", die)
         with pytest.raises(KeyboardInterrupt):
             wipe(state)
     assert state.exists

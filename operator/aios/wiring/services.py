@@ -22,19 +22,21 @@ _SCHEMES = {
     "embeddings": ("ollama+http", "ollama+https", "openai+http", "openai+https"),
 }
 _OPTIONS = {
-    "broker": ("heartbeat", "timeout", "auth", "name"),
+    "broker": ("heartbeat", "auth", "name"),
     "objects": ("region", "prefix"),
     "journal": ("region", "prefix"),
     "sessions": (
-        *("db", "protocol", "client_name", "max_connections", "health_check_interval"),
+        *("db", "client_name", "max_connections", "health_check_interval"),
         *("socket_connect_timeout", "socket_keepalive"),
     ),
     "embeddings": ("least", "mine"),
 }
 """What a URL may state after its `?`, besides the options of TLS: ours, and those of the clients that read it whole."""
-_INTEGERS = frozenset({"db", "health_check_interval", "heartbeat", "max_connections", "protocol", "timeout"})
+_INTEGERS = frozenset({"db", "health_check_interval", "max_connections"})
 """Their clients choke on 1.5, or take it for 0."""
 _NUMBERS = frozenset({"least", "socket_connect_timeout"})
+_LONGEST_HEARTBEAT = 65_534
+"""Seconds; AMQP's clients take more for none, and 0 turns it off: then a frozen process keeps its bells for ever."""
 _INTEGER = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _PREFIX = re.compile(r"([a-z0-9][a-z0-9-]{0,29})?")
@@ -139,6 +141,10 @@ def _require_sound_options(port: str, url: str) -> None:
             raise EnvironmentProblemError(f"{variable(port)}: the option {name} is a number, and this is none")
         if name in _INTEGERS and not _INTEGER.fullmatch(value):
             raise EnvironmentProblemError(f"{variable(port)}: the option {name} is a whole number, and this is none")
+        if name == "heartbeat" and not (_INTEGER.fullmatch(value) and 1 <= int(value) <= _LONGEST_HEARTBEAT):
+            raise EnvironmentProblemError(
+                f"{variable(port)}: the option heartbeat is a whole number of seconds from 1 to {_LONGEST_HEARTBEAT}"
+            )
         if name == "prefix" and not _PREFIX.fullmatch(value):
             raise EnvironmentProblemError(
                 f"{variable(port)}: the option prefix begins the names of buckets: at most 30 of a-z, 0-9 and -, the "

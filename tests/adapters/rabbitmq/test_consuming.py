@@ -54,7 +54,7 @@ class PlayedChannel:
 
 async def test_a_message_that_crosses_the_end_of_its_consumer_leaves_nobody_waiting_for_ever() -> None:
     channel = PlayedChannel()
-    place = Consumer(cast("Channel", channel), "q")
+    place = Consumer(cast("Channel", channel), "q", "here")
     assert await place.receive(0.001) is None
     first = next(iter(channel.consumers))
     await eventually(lambda: channel.has(0))  # nobody waits there any more

@@ -117,15 +117,14 @@ async def test_a_connection_that_was_cut_while_it_was_idle_is_not_used_for_what_
     await sessions.close()
 
 
-@pytest.mark.parametrize("protocol", [2, 3])
 async def test_a_subscription_at_whose_end_nobody_is_any_more_is_made_again(
-    own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch, protocol: int
+    own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seconds in (("POLL", 0.2), ("PAUSE", 0.05), ("ANSWER_SECONDS", 0.5)):
         monkeypatch.setattr(announcements, name, seconds)
     speaker = RedisAnnouncements(own_redis.url, PREFIX, "journal")
     async with proxy(own_redis.port) as way, Redis.from_url(own_redis.url, decode_responses=True) as client:
-        listener = RedisAnnouncements(f"redis://127.0.0.1:{way.port}/0?protocol={protocol}", PREFIX, "journal")
+        listener = RedisAnnouncements(f"redis://127.0.0.1:{way.port}/0", PREFIX, "journal")
         await asyncio.wait_for(_until_heard(listener, speaker), 10)
         (before,) = await _subscribers(client)
         await asyncio.sleep(5 * announcements.POLL)  # quiet: it is asked whether it is there

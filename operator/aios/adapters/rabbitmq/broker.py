@@ -18,17 +18,18 @@ class RabbitBroker:
     """Broker; see the port for what is promised. Queues are made by `RabbitAdmin`."""
 
     def __init__(self, url: str, *, heartbeat: int = HEARTBEAT_SECONDS) -> None:
-        """`heartbeat` in seconds bounds how long a frozen consumer keeps what it holds."""
-        self._heartbeat = heartbeat
+        """`heartbeat` in seconds, unless the URL states one, bounds how long a frozen consumer keeps what it holds."""
         self._sending = RabbitServer(url, purpose="publishing", heartbeat=heartbeat)
         self._receiving = RabbitServer(url, purpose="consuming", heartbeat=heartbeat)
         self._publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, Publisher] = WeakKeyDictionary()
         self._places: set[consuming.Consumer] = set()
+        self._refused: set[str] = set()
+        """Queues from which we might not read when we last tried."""
 
     @property
     def redelivery_seconds(self) -> float:
         """The server gives up a silent connection after two heartbeats, and looks once a heartbeat."""
-        return 3.0 * self._heartbeat + 2.0
+        return 3.0 * self._receiving.heartbeat + 2.0
 
     async def publish(self, queue: str, message: Message) -> None:
         loop = asyncio.get_running_loop()
@@ -42,8 +43,14 @@ class RabbitBroker:
         consumer = await self._open(queue)
         self._places.add(consumer)
         try:
+            if queue in self._refused:
+                # Asking for a queue needs no right, and who enters says that it works again: not before it does.
+                await consumer.subscribe()
             yield consumer
         finally:
+            self._refused.discard(queue)
+            if consumer.refused is not None:
+                self._refused.add(queue)
             self._places.discard(consumer)
             await asyncio.shield(consumer.leave())
 
@@ -66,4 +73,4 @@ class RabbitBroker:
                     f"no queue {queue} at RabbitMQ {self._receiving.address}: is the team whose member it is applied?"
                 ) from error
             raise
-        return consuming.Consumer(channel, queue)
+        return consuming.Consumer(channel, queue, self._receiving.address)

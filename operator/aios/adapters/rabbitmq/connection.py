@@ -20,6 +20,7 @@ from aiormq.channel import Channel
 from aiormq.connection import Connection
 from yarl import URL
 
+from aios.adapters.rabbitmq.gathering import Gathering
 from aios.adapters.tls import Trust
 from aios.adapters.tls_failures import Way
 from aios.errors import CredentialsRefusedError, ServiceUnavailableError
@@ -44,14 +45,18 @@ class RabbitServer:
 
     def __init__(self, url: str, *, purpose: str, heartbeat: int = HEARTBEAT_SECONDS) -> None:
         """`amqp[s]://USER:PASSWORD@HOST:PORT/VHOST`, TLS as in `adapters.tls`; `purpose` names the connection to the
-        server."""
+        server, with the URL's `name` behind it. The URL's `heartbeat` goes before `heartbeat`."""
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         self.address = f"{host}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
         self.trust = Trust.from_url(url)
         self._way = Way(f"RabbitMQ at {self.address}", self.trust, "AIOS_BROKER_URL")
         self._context: ssl.SSLContext | None = None
-        self._url = URL(url).update_query({"heartbeat": str(heartbeat), "name": f"aios {purpose}"})
+        stated = URL(url).query
+        self.heartbeat = int(stated.get("heartbeat") or heartbeat)
+        """Seconds, of which two in silence make the server give us up."""
+        name = f"aios {purpose} {stated.get('name', '')}".strip()
+        self._url = URL(url).update_query({"heartbeat": str(self.heartbeat), "name": name})
         self._vhost = f'the vhost "{unquote(parts.path[1:]) or "/"}"'
         self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connection] = WeakKeyDictionary()
         self._numbers: WeakKeyDictionary[Connection, Iterator[int]] = WeakKeyDictionary()
@@ -113,6 +118,7 @@ class RabbitServer:
             if failed is not None and loop.time() - at < FAIL_FAST_SECONDS:
                 raise failed  # whoever waited for the same attempt need not repeat it
             connection = Connection(self._url, **self._encryption())
+            connection.write_queue = Gathering()
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await connection.connect()

@@ -21,6 +21,7 @@ from aiormq.channel import Channel
 from pamqp.commands import Basic
 
 from aios.adapters.rabbitmq.doorbells import from_bytes
+from aios.errors import CredentialsRefusedError
 from aios.ports.broker import Delivery, Message
 
 log = logging.getLogger(__name__)
@@ -53,9 +54,11 @@ class _Taken:
 class Consumer:
     """Consumer; made by `RabbitBroker.consume`, for one event loop."""
 
-    def __init__(self, channel: Channel, queue: str) -> None:
-        """`channel` is this consumer's own, with a prefetch of 1 for each AMQP consumer."""
-        self._channel, self._queue = channel, queue
+    def __init__(self, channel: Channel, queue: str, server: str) -> None:
+        """`channel` is this consumer's own, with a prefetch of 1 for each AMQP consumer. `server`: its address."""
+        self._channel, self._queue, self._server = channel, queue, server
+        self.refused: CredentialsRefusedError | None = None
+        """Why the server lets nobody read here who has our rights."""
         self._waiting: deque[asyncio.Future[_Taken | None]] = deque()
         self._armed: dict[str, None] = {}
         """AMQP consumers without a message, oldest first."""
@@ -70,12 +73,13 @@ class Consumer:
         self._left_at = 0.0
         """When a call last ended."""
         self._over = False
-        channel.closing.add_done_callback(lambda _: self._lost())
+        channel.closing.add_done_callback(self._lost)
         channel.on_consumer_cancel_callbacks.add(self._cancelled_by_server)
 
     async def receive(self, wait: float | None = None) -> Delivery | None:
+        """Raises CredentialsRefusedError when we may not read from the queue."""
         if self._over:
-            return None
+            return self._nothing()
         if self._late:
             return self._hand(self._late.popleft())
         place: asyncio.Future[_Taken | None] = asyncio.get_running_loop().create_future()
@@ -95,7 +99,16 @@ class Consumer:
                 self._waiting.remove(place)
             self._left_at = self._clock()
             self._tidy_soon()
-        return self._hand(taken) if taken is not None else None
+        return self._hand(taken) if taken is not None else self._nothing()
+
+    async def subscribe(self) -> None:
+        """Have an AMQP consumer, for whoever calls `receive` at once. Raises CredentialsRefusedError."""
+        name = uuid.uuid4().hex
+        self._armed[name] = None
+        await asyncio.wait({self._begin(self._subscribe(name))})
+        self._nothing()
+        self._left_at = self._clock()
+        self._tidy_soon()
 
     async def leave(self) -> None:
         """Give back at once what it holds, and end the channel."""
@@ -221,17 +234,19 @@ class Consumer:
         for taken in holding:
             await self._channel.basic_nack(taken.tag, requeue=True)
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def _begin(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         """In a task of ours: a remote call that is cancelled half way closes the channel."""
         task = asyncio.ensure_future(work)
         self._work.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._work.discard(task)
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or isinstance(error, _GONE):  # nobody but the library cancels it, when the channel is gone
             log.info("the place at %s is lost: %s", self._queue, error)
+            self._note_refusal(error)
             self._end()
         elif error is not None:
             raise error
@@ -240,8 +255,22 @@ class Consumer:
         """The queue was deleted, or moved to another node."""
         self._end()
 
-    def _lost(self) -> None:
+    def _lost(self, closing: "asyncio.Future[object]") -> None:
+        self._note_refusal(None if closing.cancelled() else closing.exception())
         self._end()
+
+    def _note_refusal(self, error: BaseException | None) -> None:
+        if isinstance(error, aiormq.exceptions.ChannelAccessRefused):
+            self.refused = CredentialsRefusedError(
+                f"RabbitMQ at {self._server} does not let the user in AIOS_BROKER_URL take messages from the queue "
+                f"{self._queue}: give it the right `read` to it ({error})"
+            )
+
+    def _nothing(self) -> Delivery | None:
+        """What a call comes to that got no message."""
+        if self.refused is not None:
+            raise self.refused
+        return None
 
     def _end(self) -> None:
         """Nobody waits any more."""

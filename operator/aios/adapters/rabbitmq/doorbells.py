@@ -18,6 +18,6 @@ def from_bytes(data: bytes) -> Message:
     try:
         found = json.loads(data)
         return Message(str(found["id"]), dict(found["body"]))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         log.warning("a message that is no doorbell: %s", error)
         return Message("unreadable", {})

@@ -2,6 +2,8 @@
 
 from aios.naming import dead_letter_queue
 
+OURS = "aios."
+"""What the names of our queues begin with; others may use the same vhost."""
 UNBOUNDED = 1_000_000_000
 """Deliveries: RabbitMQ 4 would drop a dead letter after 20 looks at it, and 3.10 knows no -1."""
 
@@ -9,6 +11,11 @@ UNBOUNDED = 1_000_000_000
 def exchange_of(queue: str) -> str:
     """The topic exchange of its team: `aios.NAMESPACE.TEAM` for `aios.NAMESPACE.TEAM.MEMBER`."""
     return queue.rpartition(".")[0] or "aios"
+
+
+def is_counted(queue: str) -> bool:
+    """Whether it is a queue of ours that is not for dead letters."""
+    return queue.startswith(OURS) and not queue.endswith(dead_letter_queue(""))
 
 
 def queue_arguments(queue: str, delivery_limit: int) -> dict[str, object]:

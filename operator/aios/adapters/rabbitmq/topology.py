@@ -4,11 +4,12 @@ import logging
 from collections.abc import Mapping
 
 import aiormq
+from aiormq.channel import Channel
 from pamqp.commands import Basic
 
 from aios.adapters.rabbitmq.connection import HEARTBEAT_SECONDS, RabbitServer
 from aios.adapters.rabbitmq.doorbells import from_bytes
-from aios.adapters.rabbitmq.layout import dead_letter_arguments, exchange_of, queue_arguments
+from aios.adapters.rabbitmq.layout import dead_letter_arguments, exchange_of, is_counted, queue_arguments
 from aios.adapters.rabbitmq.management import Management
 from aios.errors import ServiceUnavailableError
 from aios.naming import dead_letter_queue
@@ -20,6 +21,7 @@ DELIVERY_LIMIT = 50
 """It counts deaths of the infrastructure, a killed worker and a killed broker alike: a backstop, no retry policy."""
 MOST = 1_000
 """Dead letters looked at."""
+_NOT_OURS = (aiormq.exceptions.ChannelNotFoundEntity, aiormq.exceptions.ChannelLockedResource)
 
 
 class RabbitAdmin:
@@ -50,11 +52,20 @@ class RabbitAdmin:
 
     async def queues(self) -> Mapping[str, int]:
         listed = await self._management.ask("GET", "queues/{vhost}?columns=name")
-        names = sorted(str(one["name"]) for one in listed)
-        ours = [name for name in names if not name.endswith(dead_letter_queue(""))]
+        counts: dict[str, int] = {}
+        channel: Channel | None = None
         # The counts in the listing are seconds old; a passive declaration tells them as they are.
-        counts = [await self._count(name) for name in ours]
-        return {name: count for name, count in zip(ours, counts, strict=True) if count is not None}
+        for name in sorted(filter(is_counted, (str(one["name"]) for one in listed))):
+            channel = channel or await self._server.channel()
+            count = await self._count(channel, name)
+            if count is None:
+                channel = None  # the server closed it with its answer
+            else:
+                counts[name] = count
+        if channel is not None:
+            with self._server.translated():
+                await channel.close()
+        return counts
 
     async def dead_letters(self, queue: str) -> tuple[Message, ...]:
         channel = await self._server.channel()
@@ -83,15 +94,13 @@ class RabbitAdmin:
                 raise
             log.warning("queue %s stays as another version, or a person, made it: %s", queue, error)
 
-    async def _count(self, queue: str) -> int | None:
-        """Messages that wait; None when it is gone meanwhile."""
-        channel = await self._server.channel()
+    async def _count(self, channel: Channel, queue: str) -> int | None:
+        """Messages that wait; None when it is gone meanwhile, or another connection's own: no queue that we made."""
         try:
             with self._server.translated():
                 declared = await channel.queue_declare(queue, passive=True)
-                await channel.close()
         except ServiceUnavailableError as error:
-            if isinstance(error.__cause__, aiormq.exceptions.ChannelNotFoundEntity):
+            if isinstance(error.__cause__, _NOT_OURS):
                 return None
             raise
         return int(declared.message_count or 0)

@@ -116,7 +116,8 @@ class RedisServer:
                 decode_responses=True,
                 retry=Retry(NoBackoff(), 0),
                 # With 3 the library listens for a vendor's notices of maintenance, and then does not look whether a
-                # kept connection was cut before it sends what may not be sent twice.
+                # kept connection was cut before it sends what may not be sent twice. A URL would win, so the option is
+                # refused there (`wiring.services`).
                 protocol=2,
             )
         except ValueError as error:  # of an option, which it names without the URL
