@@ -3,41 +3,27 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
-from aios.errors import InvalidSpecError, ServiceUnavailableError
-from aios.naming import ANNOTATION_RETRY, agent_name, attempt_stream, queue_name
+from aios.errors import InvalidSpecError
+from aios.naming import agent_name, dead_letter_queue, engine_queue, queue_name
+from aios.ports.broker import Consumer
 from aios.ports.journal import Record, Stored
 from aios.ports.resources import AnyResource
+from aios.projects import listeners
 from aios.projects.activity import ActivityLedger
 from aios.projects.engine import LOOK_EVERY
-from aios.projects.steering import DELETED
 from aios.spec.agent import Agent, AgentSpec
 from aios.spec.base import Condition, ObjectMeta, Ref
 from aios.spec.project import Project, ProjectStatus
 from aios.spec.vocabulary import Privacy, ProjectPhase, TaskPhase
-from aios.tasks.attempt_events import Claimed, Ended
 from aios.tasks.result import Outcome, Spend, TaskResult
-from aios.tasks.run_events import CancelRequested, Dispatched, DoorbellDied, EngineStarted, RunStarted
+from aios.tasks.run_events import DoorbellDied, EngineStarted, RunStarted
 from tests.contract.waiting import eventually
-from tests.projects.building import MEMBERS, MODELS, build_project, build_team, task
-from tests.projects.laptop import Laptop
-from tests.projects.simulation import answers
-
-CHAIN = (task("a"), task("b", "a"), task("c", "b"))
-
-
-def attempts_of(events: list[object]) -> list[tuple[str, int]]:
-    return [(event.task.name, event.attempt) for event in events if isinstance(event, Dispatched)]
-
-
-async def was_cancelled(laptop: Laptop, run: str) -> bool:
-    return any(isinstance(event, CancelRequested) for event in await laptop.events(run))
-
-
-async def was_claimed(laptop: Laptop, stream: str) -> bool:
-    return await laptop.journal.head(stream) > 0
+from tests.projects.building import CHAIN, MEMBERS, MODELS, build_project, build_team, task
+from tests.projects.laptop import Laptop, attempts_of
 
 
 async def test_a_project_runs_to_its_end_and_its_status_mirrors_the_journal(laptop: Laptop) -> None:
@@ -211,120 +197,6 @@ async def test_a_run_that_another_engine_took_and_left_is_taken_back(laptop: Lap
     assert attempts_of([*await laptop.events(status.id)]) == [("a", 1), ("b", 1), ("c", 1)]
 
 
-async def test_unchanged_yaml_and_a_recreated_project_start_nothing(laptop: Laptop) -> None:
-    await laptop.prepare()
-    _, engine = laptop.start_engine()
-    laptop.start_workers()
-    project = build_project("word-count", *CHAIN)
-    ref = await laptop.apply(project)
-    first = await laptop.ended(ref)
-    await laptop.resources.delete(ref)
-    await laptop.apply(project)
-    again = await laptop.ended(ref)
-    assert again == first
-    await laptop.stop(engine)
-    laptop.start_engine("second")
-    other = await laptop.apply(build_project("other", task("a")))
-    await laptop.ended(other)
-    assert await laptop.ended(ref) == first
-    assert sorted(laptop.started) == [("a", 1), ("a", 1), ("b", 1), ("c", 1)]
-
-
-async def test_a_project_deleted_midway_stops_and_goes_on_when_it_is_recreated(laptop: Laptop) -> None:
-    await laptop.prepare()
-    laptop.start_engine()
-    laptop.start_workers(delay=0.2)
-    project = build_project("word-count", *CHAIN)
-    ref = await laptop.apply(project)
-    run = (await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))).id
-    await laptop.resources.delete(ref)
-    await laptop.eventually(lambda: was_cancelled(laptop, run))
-    [cancelled] = [event for event in await laptop.events(run) if isinstance(event, CancelRequested)]
-    assert cancelled.reason == DELETED
-    await laptop.apply(project)
-    status = await laptop.until(ref, lambda one: one.phase is ProjectPhase.SUCCEEDED)
-    assert status.id == run
-
-
-async def test_cancel_stops_what_is_in_flight_and_fences_its_worker(laptop: Laptop) -> None:
-    await laptop.prepare()
-    laptop.start_engine()
-    laptop.start_workers(delay=30.0)
-    ref = await laptop.apply(build_project("word-count", *CHAIN))
-    status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
-    stream = attempt_stream(status.id, "a", 1)
-    await laptop.eventually(lambda: was_claimed(laptop, stream))
-    await laptop.change(ref, cancel=True)
-    status = await laptop.ended(ref)
-    assert status.phase is ProjectPhase.CANCELLED
-    assert {one.phase for one in status.tasks} == {TaskPhase.CANCELLED}
-    kinds = [stored.data["kind"] for stored in await laptop.journal.read(stream)]
-    assert kinds == ["Claimed", "Ended"]
-
-
-async def test_a_result_that_was_there_before_cancel_is_the_result(laptop: Laptop) -> None:
-    await laptop.prepare()
-    _, engine = laptop.start_engine()
-    ref = await laptop.apply(build_project("word-count", *CHAIN))
-    status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
-    await laptop.stop(engine)
-    stream = attempt_stream(status.id, "a", 1)
-    await laptop.append(stream, 0, Claimed(epoch=1, worker="w"))
-    await laptop.append(stream, 1, Ended(result=TaskResult(outcome=Outcome.SUCCEEDED)))
-    await laptop.change(ref, cancel=True)
-    laptop.start_engine("second")
-    status = await laptop.ended(ref)
-    assert [one.phase for one in status.tasks] == [TaskPhase.SUCCEEDED, TaskPhase.CANCELLED, TaskPhase.CANCELLED]
-
-
-async def test_suspended_it_pauses_and_resumed_it_ends(laptop: Laptop) -> None:
-    await laptop.prepare()
-    laptop.start_engine()
-    ref = await laptop.apply(build_project("word-count", *CHAIN, suspend=True))
-    await laptop.until(ref, lambda status: status.phase is ProjectPhase.PAUSED)
-    laptop.start_workers()
-    await laptop.change(ref, suspend=False)
-    assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
-
-
-async def test_retry_repeats_what_failed_once_for_each_token(laptop: Laptop) -> None:
-    await laptop.prepare()
-    laptop.start_engine()
-    poisoned_once = answers(Outcome.POISONED, Outcome.SUCCEEDED)
-
-    def answer(name: str, attempt: int) -> TaskResult:
-        return poisoned_once(name, attempt) if name == "b" else TaskResult(outcome=Outcome.SUCCEEDED)
-
-    laptop.start_workers(answer)
-    ref = await laptop.apply(build_project("word-count", *CHAIN))
-    assert (await laptop.ended(ref)).phase is ProjectPhase.FAILED
-    await laptop.annotate(ref, ANNOTATION_RETRY, "token-1=b")
-    status = await laptop.until(ref, lambda status: status.phase is ProjectPhase.SUCCEEDED)
-    assert attempts_of([*await laptop.events(status.id)]) == [("a", 1), ("b", 1), ("b", 2), ("c", 1)]
-
-
-async def test_a_change_during_a_run_starts_the_next_when_this_one_is_finished(laptop: Laptop) -> None:
-    await laptop.prepare()
-    laptop.start_engine()
-    laptop.start_workers(delay=0.1)
-    ref = await laptop.apply(build_project("word-count", *CHAIN))
-    first = await laptop.running(ref)
-    await laptop.change(ref, goal="Another goal.")
-    second = await laptop.ended(ref)
-    assert second.id != first.id
-    assert attempts_of([*await laptop.events(first.id)]) == [("a", 1), ("b", 1), ("c", 1)]
-
-
-async def test_a_change_during_a_run_cancels_it_when_the_project_says_so(laptop: Laptop) -> None:
-    await laptop.prepare()
-    laptop.start_engine()
-    ref = await laptop.apply(build_project("word-count", *CHAIN))
-    first = await laptop.running(ref)
-    await laptop.change(ref, goal="Another goal.", on_change="Cancel")
-    await laptop.until(ref, lambda status: status.id != first.id and status.phase is ProjectPhase.RUNNING)
-    assert attempts_of([*await laptop.events(first.id)]) == [("a", 1)]
-
-
 async def test_a_restricted_task_with_only_cloud_models_waits_and_says_why(laptop: Laptop) -> None:
     await laptop.prepare()
     laptop.start_engine()
@@ -367,26 +239,6 @@ async def test_a_member_scaled_to_zero_gets_no_task(laptop: Laptop) -> None:
     ref = await laptop.apply(build_project("word-count", task("a")))
     status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
     assert [one.member for one in status.tasks] == ["writer"]
-
-
-async def test_a_run_whose_project_went_while_no_engine_ran_is_cancelled(laptop: Laptop) -> None:
-    await laptop.prepare()
-    _, engine = laptop.start_engine()
-    ref = await laptop.apply(build_project("word-count", *CHAIN))
-    run = (await laptop.running(ref)).id
-    await laptop.stop(engine)
-    await laptop.resources.delete(ref)
-    laptop.start_engine("second")
-    await laptop.eventually(lambda: was_cancelled(laptop, run))
-
-
-async def test_the_limits_of_the_team_reach_a_run_in_progress(laptop: Laptop) -> None:
-    await laptop.prepare(build_team(maxInFlight=1))
-    laptop.start_engine()
-    ref = await laptop.apply(build_project("word-count", task("a"), task("b")))
-    await laptop.running(ref)
-    await laptop.prepare(build_team(maxInFlight=2))
-    await laptop.until(ref, lambda status: [one.phase for one in status.tasks] == [TaskPhase.RUNNING] * 2)
 
 
 async def test_an_idle_engine_writes_nothing(laptop: Laptop) -> None:
@@ -476,29 +328,6 @@ async def test_a_resource_that_cannot_be_read_stops_no_engine(laptop: Laptop, mo
     assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
 
 
-async def test_what_was_deleted_while_nobody_watched_is_noticed(
-    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await laptop.prepare()
-    changes, lost = laptop.resources.changes, asyncio.Event()
-
-    async def watch() -> AsyncIterator[Ref]:
-        if not lost.is_set():
-            await lost.wait()
-            raise ServiceUnavailableError("the watch was lost")
-        async for ref in changes():
-            yield ref
-
-    ref = await laptop.apply(build_project("word-count", task("a")))
-    run = (await laptop.project(ref)).run_id
-    monkeypatch.setattr(laptop.resources, "changes", watch)
-    laptop.start_engine(sweep_seconds=0.05)
-    await laptop.running(ref)
-    await laptop.resources.delete(ref)
-    lost.set()
-    await laptop.eventually(lambda: was_cancelled(laptop, run))
-
-
 async def test_a_doorbell_that_died_becomes_a_record_of_its_run_and_its_task_is_done(
     laptop: Laptop,
 ) -> None:
@@ -524,3 +353,33 @@ async def test_a_doorbell_that_died_becomes_a_record_of_its_run_and_its_task_is_
     assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
     died = [event for event in await laptop.events(run) if isinstance(event, DoorbellDied)]
     assert [(event.task, event.attempt, event.queue) for event in died] == [("a", 1, queue)]
+
+
+async def test_where_no_run_is_and_nobody_works_the_engine_listens_no_longer(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "KEPT_SECONDS", 0.2)
+    ears = {engine_queue("default"), dead_letter_queue(queue_name("default", "software", "developer"))}
+    listening: set[str] = set()
+    consume = laptop.broker.consume
+
+    @asynccontextmanager
+    async def listened(queue: str) -> AsyncIterator[Consumer]:
+        async with consume(queue) as consumer:
+            listening.add(queue)
+            try:
+                yield consumer
+            finally:
+                listening.discard(queue)
+
+    monkeypatch.setattr(laptop.broker, "consume", listened)
+    await laptop.prepare()
+    laptop.start_engine(sweep_seconds=0.05)
+    for name in ("first", "second"):
+        ref = await laptop.apply(build_project(name, task("a")))
+        await eventually(lambda: asyncio.sleep(0, ears <= listening))
+        if name == "first":
+            laptop.start_workers()
+        assert (await laptop.ended(ref)).phase is ProjectPhase.SUCCEEDED
+        await laptop.resources.delete(ref)
+        await eventually(lambda: asyncio.sleep(0, not ears & listening))

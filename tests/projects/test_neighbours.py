@@ -1,20 +1,26 @@
-"""Other installations on the same journal: what is theirs, or theirs too, is not ended here."""
+"""Other installations on the same journal: what is theirs, or theirs too, is not ended here, and goes on somewhere."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aios.embedded.resources import SqliteResources
 from aios.errors import InvalidSpecError
+from aios.naming import run_stream
 from aios.ports.resources import AnyResource
 from aios.projects.desk import Desk, Neighbours
+from aios.projects.engine import Engine
 from aios.projects.world import World
 from aios.spec.base import Kind, Ref
 from aios.spec.project import Project
-from aios.tasks.run_events import CancelRequested, Dispatched
+from aios.spec.vocabulary import ProjectPhase
+from aios.tasks.run_events import CancelRequested, Dispatched, EngineStarted
 from tests.contract.waiting import eventually
-from tests.projects.building import build_project, task
+from tests.projects.building import CHAIN, MODELS, accepted, build_project, build_team, task
 from tests.projects.laptop import Laptop
 
 SHARED = Ref(Kind.PROJECT, "default", "shared")
@@ -109,3 +115,67 @@ async def test_a_run_whose_project_is_stored_is_no_orphan_though_no_listing_show
     await desk.adopt_orphans(None)
     assert SHARED not in desk.drives
     await stored.close()
+
+
+@dataclass(frozen=True)
+class Two:
+    """Our laptop and another on the same services: theirs began SHARED, ours has it now and lets theirs know with the
+    next result. Ours has a project of its own besides, which is suspended."""
+
+    laptop: Laptop
+    theirs: SqliteResources
+    run: str
+
+    async def is_driven_by(self, name: str) -> bool:
+        drivers = [event.engine for event in await self.laptop.events(self.run) if isinstance(event, EngineStarted)]
+        return drivers[-1:] == [name]
+
+    async def is_shown_as_done_there(self) -> bool:
+        stored = await self.theirs.get(SHARED)
+        assert isinstance(stored, Project)
+        return stored.status.run.phase is ProjectPhase.SUCCEEDED
+
+
+@pytest.fixture
+async def two(laptop: Laptop, tmp_path: Path) -> AsyncIterator[Two]:
+    (tmp_path / "other").mkdir()
+    theirs, shared = SqliteResources(tmp_path / "other" / "resources.db"), build_project("shared", *CHAIN)
+    for resource in (*MODELS, build_team(), shared):
+        await theirs.apply(resource)
+    stored = await theirs.get(SHARED)
+    assert isinstance(stored, Project)
+    await theirs.write_status(SHARED, accepted(stored))
+    for project in (shared, build_project("own", task("z"), suspend=True)):
+        await laptop.apply(project)
+    made, tasks = Two(laptop, theirs, stored.run_id), []
+    for name, resources in (("theirs", theirs), ("ours", laptop.resources)):
+        ports, neighbours = replace(laptop.ports, resources=resources), Declared(here=True, there=True)
+        engine = Engine(ports, name=name, sweep_seconds=0.05, hands_off_seconds=0.4, neighbours=neighbours)
+        tasks.append(asyncio.create_task(engine.run()))
+        await eventually(partial(made.is_driven_by, name))
+    yield made
+    await laptop.stop(*tasks)
+    await theirs.close()
+
+
+async def test_a_shared_project_that_is_deleted_where_it_is_driven_goes_on_where_it_is_not(
+    two: Two, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though who drove it drives on what else there is in that namespace."""
+    two.laptop.start_workers(delay=0.3)
+
+    async def theirs_knows() -> bool:
+        return "another engine has the run" in caplog.text
+
+    await eventually(theirs_knows)
+    await two.laptop.resources.delete(SHARED)
+    await eventually(two.is_shown_as_done_there, within_seconds=10)
+    assert await two.is_driven_by("theirs")
+
+
+async def test_a_shared_project_that_ends_here_is_shown_as_ended_there(two: Two) -> None:
+    two.laptop.start_workers(delay=0.3)
+    assert (await two.laptop.ended(SHARED)).phase is ProjectPhase.SUCCEEDED
+    await eventually(two.is_shown_as_done_there, within_seconds=10)
+    last = await two.laptop.journal.read(run_stream(two.run))
+    assert (await two.laptop.project(SHARED)).status.run.sequence == len(last), "who only looks appends nothing"

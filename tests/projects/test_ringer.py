@@ -1,4 +1,4 @@
-"""A broker that confirms nothing holds up nobody, and is not sent the same bell again and again."""
+"""A broker that confirms nothing, or late, holds up nobody, and is not sent the same bell again and again."""
 
 import asyncio
 import time
@@ -19,11 +19,16 @@ class Broker:
 
     let_through: asyncio.Event = field(default_factory=asyncio.Event)
     refusal: Exception | None = None
+    takes: float = 0.0
+    """Seconds; more than none: it lets itself through."""
+    stuck: set[str] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
 
     async def publish(self, queue: str, message: Message) -> None:
         self.sent.append(message.id)
-        await self.let_through.wait()
+        if queue in self.stuck:
+            await asyncio.Event().wait()
+        await (asyncio.sleep(self.takes) if self.takes else self.let_through.wait())
         if self.refusal is not None:
             raise self.refusal
 
@@ -72,8 +77,63 @@ async def test_a_bell_that_is_under_way_is_not_sent_twice(broker: Broker, ringer
     assert broker.sent == ["m1"]
     broker.let_through.set()
     await asyncio.sleep(0.01)
-    assert await ringer.ring("q", bell(1)), "nothing is overdue any more: it waits for the confirm again"
+    assert await ringer.ring("q", bell(1)), "it was confirmed meanwhile"
+    assert broker.sent == ["m1"]
+    assert await ringer.ring("q", bell(1)), "nobody came for a while, so it is rung anew"
     assert broker.sent == ["m1", "m1"]
+
+
+async def test_a_confirm_that_always_comes_late_is_heard_all_the_same(broker: Broker, ringer: Ringer) -> None:
+    broker.takes = 0.08
+    heard = []
+    for _ in range(5):
+        heard.append(await ringer.ring("q", bell(1)))
+        if heard[-1]:
+            break
+        await asyncio.sleep(0.02)
+    assert heard[-1]
+    assert broker.sent == ["m1"]
+
+
+async def test_a_bell_that_was_refused_late_is_sent_again(broker: Broker, ringer: Ringer) -> None:
+    broker.refusal = ServiceUnavailableError("gone")
+    assert not await ringer.ring("q", bell(1))
+    broker.let_through.set()
+    await asyncio.sleep(0.01)
+    broker.refusal = None
+    assert await ringer.ring("q", bell(1))
+    assert broker.sent == ["m1", "m1"]
+
+
+async def test_one_queue_that_is_stuck_holds_up_no_other(broker: Broker, ringer: Ringer) -> None:
+    broker.stuck.add("stuck")
+    broker.takes = 0.005
+    for number in range(20):
+        assert not await ringer.ring("stuck", bell(0))
+        assert await ringer.ring("fine", bell(1 + number))
+    assert broker.sent.count("m0") == 1
+
+
+async def test_a_broker_that_confirms_nothing_is_waited_for_no_longer_the_more_queues_it_has(
+    broker: Broker, ringer: Ringer
+) -> None:
+    began = time.monotonic()
+    for number in range(200):
+        assert not await ringer.ring(f"q{number}", bell(number))
+    assert time.monotonic() - began < 200 * 0.05 / 2
+
+
+async def test_late_confirms_that_nobody_asks_for_are_not_kept_for_ever(
+    broker: Broker, ringer: Ringer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_LATE", 2)
+    for number in range(3):
+        await ringer.ring("q", bell(number))
+    broker.let_through.set()
+    await asyncio.sleep(0.01)
+    for number in range(3):
+        assert await ringer.ring("q", bell(number))
+    assert len(broker.sent) == 4
 
 
 async def test_what_is_under_way_ends_with_it(broker: Broker, ringer: Ringer) -> None:

@@ -1,5 +1,6 @@
 """The lines a person sees, folded from events."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from aios.projects.view import AttemptLine, NoteLine, PlanLine, StartLine, TotalLine, follow, view_of
@@ -79,3 +80,17 @@ def test_what_comes_twice_is_told_once() -> None:
         view, more = follow(view, event)
         assert more == ()
     assert lines
+
+
+def test_what_attempts_in_flight_have_used_is_in_their_rows_and_in_the_total() -> None:
+    run = simulate(task("implement"), task("test", "implement"), answer=answer)
+    run.turn()
+    run.finish("implement")
+    run.turn()
+    view, _ = view_of(run.events)
+    used = Spend(calls=1, in_doubt=1, input_tokens=7, cost=Decimal("1.80"))
+    counted = replace(view, under_way={"test": used})
+    assert [(row.calls, row.cost) for row in view.rows] == [(2, Decimal("0.004")), (0, Decimal(0))]
+    assert [(row.calls, row.cost) for row in counted.rows] == [(2, Decimal("0.004")), (1, Decimal("1.80"))]
+    total = counted.total
+    assert (total.calls, total.in_doubt, total.tokens, total.cost) == (3, 1, 22, Decimal("1.804"))

@@ -14,6 +14,7 @@ from aios.ports.leases import Leases
 from aios.ports.resources import Resources
 from aios.projects.bells import Bells
 from aios.projects.drive import Drive
+from aios.projects.resting import Resting, is_over, shows_end
 from aios.projects.ringer import Ringer
 from aios.projects.runs import forget_runs, has_ended, orphans, runs_of, unfinished_run
 from aios.projects.world import Staff, World, runnable
@@ -65,7 +66,10 @@ class Desk:
         self._hands_off = hands_off_seconds
         self._ringer = Ringer(ports.broker)
         self.drives: dict[Ref, Drive] = {}
+        self._resting = Resting(world.project)
         self._fenced: dict[Ref, float] = {}
+        self._leased: frozenset[Ref] = frozenset()
+        """Whose lease we had when we last asked."""
         self._forgotten: dict[Ref, str] = {}
 
     def staff(self, drive: Drive) -> Staff | None:
@@ -97,21 +101,46 @@ class Desk:
             _log.info("%s was deleted here and goes on elsewhere", ref)
             del self.drives[ref]
             return None
+        if project is None:
+            self._resting.drop(ref)
         if drive or gone or project is None or not self._free(ref, project):
             return drive
         return await self._open(ref, project)
 
     def _free(self, ref: Ref, project: Project) -> bool:
-        return ref not in self._fenced and self._forgotten.get(ref) != project.metadata.uid
+        taken = ref in self._fenced or self._forgotten.get(ref) == project.metadata.uid
+        return not taken and ref not in self._resting
+
+    def put_aside(self, drive: Drive, project: Project) -> bool:
+        """Let go of a run that has ended, once its Project shows it; whether it was so. `project`: as it was when the
+        run was last steered by it, for what is wished since then must not be taken for answered."""
+        run, seq = drive.log.run, drive.log.seq
+        if drive.state.ended is None or project.run_id != run or not shows_end(project.status.run, run, seq):
+            return False
+        self._resting.put(project, run, seq)
+        self.drives.pop(drive.project, None)
+        return True
+
+    def stirred(self, ref: Ref) -> bool:
+        """Whether a Project's status, of which nobody is told, calls for a look: it shows the end of a run that is in
+        hand here, or shows the end no longer of one that was put aside."""
+        project, drive = self._world.project(ref), self.drives.get(ref)
+        if project is None or drive is None:
+            return self._resting.stirred(ref)
+        return drive.state.ended is not None and shows_end(project.status.run, drive.log.run, drive.log.seq)
 
     async def _open(self, ref: Ref, project: Project) -> Drive | None:
-        run = await unfinished_run(self._ports.journal, ref.namespace, ref.name) or project.run_id
-        drive = await self._drive(ref, run)
+        run = await unfinished_run(self._ports.journal, ref.namespace, ref.name)
+        if run is None and await is_over(self._ports.journal, project):
+            self._resting.put(project, project.run_id, project.status.run.sequence)
+            return None
+        drive = await self._drive(ref, run or project.run_id)
         team = drive.state.started.team if drive.state.started else project.spec.team
         staff = await self._complete_staff(ref.namespace, team)
         if drive.state.started is None and (staff is None or not runnable(project)):
             return None
         await drive.take_over(self._engine, project, staff)
+        self._resting.drop(ref)
         self.drives[ref] = drive
         return drive
 
@@ -163,20 +192,31 @@ class Desk:
         self._fenced[ref] = self._ports.clock.monotonic() + self._hands_off
 
     async def keep_leases(self) -> tuple[Ref, ...]:
-        """Say that the runs here are driven, and return those another engine took and seems to have left since."""
+        """Say which runs are driven here, and return those another engine took and seems to have left since. Raises
+        ServiceUnavailableError; then nothing has changed, and the next call asks for all of it again.
+
+        Each project has a lease of its own, for another engine may look after one of them and not after the next.
+        """
         now = self._ports.clock.monotonic()
-        left: list[Ref] = []
-        driven = {ref.namespace for ref, drive in self.drives.items() if not drive.state.ended}
+        driven = {ref for ref, drive in self.drives.items() if not drive.state.ended}
         late = {ref for ref, until in self._fenced.items() if now >= until}
-        for namespace in sorted(driven | {ref.namespace for ref in late}):
-            mine = await self._ports.leases.acquire(f"engine/{namespace}", self._engine, ttl=self._hands_off)
-            for ref in sorted(late):
-                if ref.namespace == namespace and mine:
-                    del self._fenced[ref]
-                    left.append(ref)
-                elif ref.namespace == namespace:
-                    self._fenced[ref] = now + self._hands_off
+        wanted = sorted(driven | late)
+        granted = await in_parallel(self._acquire, wanted)
+        await in_parallel(self._release, sorted(self._leased.difference(wanted)))
+        self._leased = frozenset(ref for ref, mine in zip(wanted, granted, strict=True) if mine)
+        for ref in late - self._leased:
+            self._fenced[ref] = now + self._hands_off
+        left = sorted(late & self._leased)
+        for ref in left:
+            del self._fenced[ref]
         return tuple(left)
+
+    async def _acquire(self, project: Ref) -> bool:
+        return await self._ports.leases.acquire(_lease(project), self._engine, ttl=self._hands_off)
+
+    async def _release(self, project: Ref) -> None:
+        """It ended here, was let go or is another's: whoever waits for it need not wait until the lease runs out."""
+        await self._ports.leases.release(_lease(project), self._engine)
 
     async def fence_all(self, namespace: str, project: str) -> bool:
         """Take the project out of this engine's hands, and out of any other's, and fence what is in flight; whether
@@ -206,3 +246,7 @@ class Desk:
 def _project(run: str) -> Ref:
     namespace, name = run.split("/")[:2]
     return Ref(Kind.PROJECT, namespace, name)
+
+
+def _lease(project: Ref) -> str:
+    return f"engine/{project.namespace}/{project.name}"

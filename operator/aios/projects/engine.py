@@ -8,7 +8,7 @@ finds what no bell rang for. It refuses to write to a run that another engine ha
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from aios.cancellation import heed_cancellation
 from aios.errors import (
@@ -19,27 +19,33 @@ from aios.errors import (
     UnroutableError,
 )
 from aios.naming import engine_queue
+from aios.parallel import in_parallel
 from aios.ports.broker import Message
 from aios.projects import dead_letters
 from aios.projects.attempts import Hint
 from aios.projects.desk import HANDS_OFF_SECONDS, Desk, EnginePorts, Neighbours
 from aios.projects.drive import Draft, Drive
 from aios.projects.fairness import fair_shares
+from aios.projects.listeners import Listeners
 from aios.projects.mirror import build_run_status
 from aios.projects.mirror_writer import MirrorWriter
 from aios.projects.world import World
 from aios.spec.base import Kind, Ref
+from aios.spec.project import Project
 
 SWEEP_SECONDS = 1.0
 LOOK_EVERY = 10
 """Sweeps between two looks at every attempt in flight, whoever holds it: in case a worker ended one and its last ring
 was lost, and it did not let go."""
 LEASE_EVERY = 3
-"""Sweeps between two renewals of the engine's lease."""
+"""Sweeps between two renewals of the leases of what is driven here."""
 CLAIM_SECONDS = 2.0
 """More than a worker takes from reading its order to claiming the attempt."""
 
 _log = logging.getLogger(__name__)
+
+_Drafted = tuple[Drive, Draft, Project | None]
+"""What is about to be done, and the Project as it was when that was decided."""
 
 
 class Engine:
@@ -72,8 +78,12 @@ class Engine:
         """Runs that could dispatch more than there was room for."""
         self._troubled: set[Ref] = set()
         """Runs whose turn failed."""
-        self._listening: dict[str, asyncio.Task[None]] = {}
-        self._mourning: dict[str, asyncio.Task[None]] = {}
+        self._unread: set[Ref] = set()
+        """What changed and could not be read since."""
+        self._reading = asyncio.Lock()
+        """Of two who read the same, the slower would put back what the other found."""
+        self._listening = Listeners(self._hear, ports.clock.monotonic)
+        self._mourning = Listeners(self._mourn, ports.clock.monotonic)
         self._last_served = ""
         self._next_sweep = 0.0
         self._sweeps = 0
@@ -84,6 +94,7 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch())
+                group.create_task(self._look_again())
                 group.create_task(self._mirror.run(self._ports.clock.sleep))
                 while True:
                     heed_cancellation()
@@ -133,15 +144,39 @@ class Engine:
             await self._see(ref)
             heed_cancellation()
 
+    async def _look_again(self) -> None:
+        """At what we were refused: no watch tells that a right came back."""
+
+        async def look() -> None:
+            for ref in sorted(self._unread):
+                await self._see(ref)
+
+        while True:
+            await self._ports.clock.sleep(LOOK_EVERY * self._sweep_seconds)
+            await self._until_served(look, "read what could not be read before")
+
     async def _see(self, ref: Ref) -> None:
         try:
-            changed = await self._world.update(ref)
+            async with self._reading:
+                changed = await self._world.update(ref)
         except InvalidSpecError:  # stored by a newer version; what was last read of it stays in force
             _log.exception("cannot read %s", ref)
+            self._unread.discard(ref)
             return
+        except (ServiceUnavailableError, UnroutableError):
+            raise
+        except AiosError as error:  # a right that is under repair; a store that is damaged ends those who list it
+            heed_cancellation(error)
+            if ref not in self._unread:
+                _log.warning("cannot read %s; it stays as it was last read until that works again: %s", ref, error)
+                self._unread.add(ref)
+            return
+        self._unread.discard(ref)
         if changed:
             concerned = self._world.projects() if ref.kind is not Kind.PROJECT else (ref,)
             self._touch(*(one for one in concerned if one.namespace == ref.namespace))
+        elif self._desk.stirred(ref):
+            self._touch(ref)
 
     def _touch(self, *refs: Ref) -> None:
         self._dirty.update(refs)
@@ -149,10 +184,10 @@ class Engine:
 
     def _listen(self, group: asyncio.TaskGroup) -> None:
         """Have an ear at the engine queue of every namespace with a run, and at the dead letters of who works."""
-        for namespace in {ref.namespace for ref in self._desk.drives} - self._listening.keys():
-            self._listening[namespace] = group.create_task(self._hear(namespace))
-        for queue in self._desk.queues() - self._mourning.keys():
-            self._mourning[queue] = group.create_task(self._mourn(queue))
+        if self._turn_lock.locked():
+            return  # a death is being journalled, and whoever does it may not be cancelled half way
+        self._listening.attend(group, {ref.namespace for ref in self._desk.drives})
+        self._mourning.attend(group, self._desk.queues())
 
     async def _mourn(self, queue: str) -> None:
         async def attend() -> None:
@@ -163,7 +198,6 @@ class Engine:
 
         await self._until_served(attend, f"look after the dead letters of {queue}")
         await self._ports.clock.sleep(self._sweep_seconds)
-        self._mourning.pop(queue, None)
 
     async def _note_death(self, run: str, task: str, attempt: int, queue: str) -> None:
         async with self._turn_lock:
@@ -222,38 +256,46 @@ class Engine:
         await self._sweep_when_due()
         due = {ref for ref, seconds in self._timers().items() if seconds == 0.0}
         refs, self._dirty = sorted(self._dirty | self._hungry | due), set()
-        drafts: dict[Ref, tuple[Drive, Draft]] = {}
-        for ref in refs:
-            await self._guarded(ref, self._draft(ref, drafts))
+        drafts = await self._drafts(refs)
         self._allot(drafts)
-        for ref, (drive, draft) in drafts.items():
-            await self._guarded(ref, self._commit(drive, draft))
+        for ref, drafted in drafts.items():
+            await self._guarded(ref, self._commit(*drafted))
 
-    async def _draft(self, ref: Ref, drafts: dict[Ref, tuple[Drive, Draft]]) -> None:
-        drive = await self._desk.attend(ref)
-        if drive is not None:
-            drafts[ref] = (drive, await drive.draft(self._world.project(ref), self._desk.staff(drive)))
+    async def _drafts(self, refs: Sequence[Ref]) -> Mapping[Ref, _Drafted]:
+        """Side by side: after a restart every project is asked for, and the store may be far away."""
+        drafts: dict[Ref, _Drafted] = {}
 
-    def _allot(self, drafts: dict[Ref, tuple[Drive, Draft]]) -> None:
+        async def draft(ref: Ref) -> None:
+            drive, project = await self._desk.attend(ref), self._world.project(ref)
+            if drive is None:
+                self._mirror.forget(ref)
+            else:
+                drafts[ref] = (drive, await drive.draft(project, self._desk.staff(drive)), project)
+
+        await in_parallel(lambda ref: self._guarded(ref, draft(ref)), refs)
+        return {ref: drafts[ref] for ref in refs if ref in drafts}
+
+    def _allot(self, drafts: Mapping[Ref, _Drafted]) -> None:
         """Let the drafts dispatch what there is room for, one attempt a run in turn."""
         states = {ref: drive.state for ref, drive in self._desk.drives.items()}
-        states |= {ref: draft.state for ref, (_, draft) in drafts.items()}
+        states |= {ref: draft.state for ref, (_, draft, _) in drafts.items()}
         room = self._max_in_flight - sum(len(state.running) for state in states.values())
-        shares = demands = {str(ref): draft.demand(exact=False) for ref, (_, draft) in drafts.items()}
+        shares = demands = {str(ref): draft.demand(exact=False) for ref, (_, draft, _) in drafts.items()}
         if sum(demands.values()) > room:
-            demands = {str(ref): draft.demand(exact=True) for ref, (_, draft) in drafts.items()}
+            demands = {str(ref): draft.demand(exact=True) for ref, (_, draft, _) in drafts.items()}
             shares = dict(fair_shares(demands, room, after=self._last_served))
             self._last_served = next(reversed(shares), self._last_served)
         self._hungry = {ref for ref in drafts if shares.get(str(ref), 0) < demands[str(ref)]}
-        for ref, (_, draft) in drafts.items():
+        for ref, (_, draft, _) in drafts.items():
             draft.settle(shares.get(str(ref), 0))
 
-    async def _commit(self, drive: Drive, draft: Draft) -> None:
+    async def _commit(self, drive: Drive, draft: Draft, project: Project | None) -> None:
         going = drive.state.ended is None
         await drive.commit(draft)
-        project = self._world.project(drive.project)
         if project is not None:
             self._mirror.show(drive.project, project.metadata.uid, build_run_status(drive.log))
+            if self._desk.put_aside(drive, project):
+                self._mirror.forget(drive.project)
         if going and drive.state.ended:
             self._touch(drive.project)  # the project may have asked for another run meanwhile
 

@@ -39,6 +39,11 @@ class MirrorWriter:
             if status.phase.ended:
                 self._urgent.set()
 
+    def forget(self, ref: Ref) -> None:
+        """Nothing more is to be shown of it for now. What waits to be written is written; if it is shown again then it
+        is compared with what is stored."""
+        self._shown.pop(ref, None)
+
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Until cancelled."""
         while True:

@@ -11,7 +11,10 @@ from aios.errors import ServiceUnavailableError, UnroutableError
 from aios.ports.broker import Broker, Message
 
 PATIENCE_SECONDS = 1.0
-"""How long the engine waits for a confirm. Once one took longer it waits for none until that one is settled."""
+"""How long the engine waits for a confirm, halved for each queue that is behind with one: so a broker that confirms
+nothing costs twice this however many queues it has, and one queue that is stuck takes little from the others."""
+MOST_LATE = 1_000
+"""Late confirms that are remembered. Nobody asks for those whose attempts are over."""
 
 _log = logging.getLogger(__name__)
 
@@ -23,20 +26,27 @@ class Ringer:
         self._broker = broker
         self._under_way: dict[str, asyncio.Task[bool]] = {}
         """By the message's id."""
-        self._overdue: set[asyncio.Task[bool]] = set()
+        self._overdue: dict[str, str] = {}
+        """Of these, the queues of those that were told not to be confirmed yet."""
+        self._late: dict[str, None] = {}
+        """The ids of those that were confirmed after that, the oldest first. Whoever asks next is told, once: asked
+        again after that, it is for another ring."""
 
     async def ring(self, queue: str, message: Message) -> bool:
-        """Whether the bell is confirmed by now. If not it may be later, so ring again: whoever has heard it already is
-        not disturbed. A bell that is still under way is not sent a second time."""
-        if message.id in self._under_way:
-            return False
-        task = self._under_way[message.id] = asyncio.create_task(self._publish(queue, message))
-        task.add_done_callback(lambda _: self._settle(message.id, task))
-        if not self._overdue:
-            await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
-        if task.done():
-            return task.result()
-        self._overdue.add(task)
+        """Whether the bell is confirmed by now. If not it may be later, so ring again: that says so then, and sends
+        nothing. Nor is a bell sent a second time that is still under way."""
+        if message.id in self._late:
+            del self._late[message.id]
+            return True
+        if message.id not in self._under_way:
+            task = self._under_way[message.id] = asyncio.create_task(self._publish(queue, message))
+            task.add_done_callback(lambda _: self._settle(message.id, task))
+            behind = set(self._overdue.values())
+            if queue not in behind:
+                await asyncio.wait({task}, timeout=PATIENCE_SECONDS * 0.5 ** len(behind))
+            if task.done():
+                return task.result()
+        self._overdue[message.id] = queue
         return False
 
     async def close(self) -> None:
@@ -56,4 +66,11 @@ class Ringer:
 
     def _settle(self, message_id: str, task: asyncio.Task[bool]) -> None:
         self._under_way.pop(message_id, None)
-        self._overdue.discard(task)
+        if self._overdue.pop(message_id, None) is None or task.cancelled():
+            return
+        if error := task.exception():
+            _log.error("a bell could not be rung; it will be rung again", exc_info=error)
+        elif task.result():
+            self._late[message_id] = None
+            if len(self._late) > MOST_LATE:
+                del self._late[next(iter(self._late))]
