@@ -1,5 +1,6 @@
 """`aios doctor PATH` finds a key where `aios up PATH` would, and says where nobody did."""
 
+import json
 from pathlib import Path
 
 from tests.cli.console import aios
@@ -44,3 +45,10 @@ def test_a_key_that_is_nowhere_is_asked_for_with_each_place(tmp_path: Path) -> N
 def test_yaml_on_stdin_is_looked_at_as_a_files(tmp_path: Path) -> None:
     told = aios("doctor", "-", cwd=tmp_path, stdin=MODEL + SECRET)
     assert "key: Secret default/remote, key api-key" in told.out, told.err
+
+
+def test_a_format_that_it_does_not_print_is_refused(tmp_path: Path) -> None:
+    for unknown in ("yaml", "wide", "name"):
+        told = aios("doctor", "-o", unknown, cwd=tmp_path)
+        assert (told.code, told.out, '"table" or "json"' in told.err) == (2, "", True), told.err
+    assert isinstance(json.loads(aios("doctor", "-o", "json", cwd=tmp_path).out), list)

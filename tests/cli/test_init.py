@@ -1,5 +1,6 @@
 """`aios init`: the folder it makes is valid, says what it needs, and holds no key."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_it_can_be_planned_without_a_key_a_daemon_or_a_model(made: tuple[Models,
 def test_its_readme_says_the_next_command(made: tuple[Models, Path]) -> None:
     text = (made[1] / "README.md").read_text(encoding="utf-8")
     assert "aios up . --once" in text
+
+
+def test_its_readme_exports_to_where_no_yaml_is_read(made: tuple[Models, Path]) -> None:
+    text = (made[1] / "README.md").read_text(encoding="utf-8")
+    into = [line.split()[4] for line in text.splitlines() if "aios workspace export" in line]
+    assert all(not (made[1] / folder).resolve().is_relative_to(made[1]) for folder in into)
+    assert into or made[0] is Models.LOCAL
+
+
+@pytest.mark.parametrize("folder", ["my team", "it's"])
+def test_the_next_command_can_be_pasted(folder: str, tmp_path: Path) -> None:
+    said = aios("init", folder, cwd=tmp_path).err
+    assert shlex.split(said.partition("next")[2]) == ["aios", "up", folder, "--once"]
 
 
 def test_no_key_is_written_down(made: tuple[Models, Path]) -> None:

@@ -123,3 +123,15 @@ def test_duration(seconds: float, shown: str) -> None:
 
 def test_counting_and_first_lines() -> None:
     assert (count(1, "file"), count(0, "file"), first_line("\n one \n two")) == ("1 file", "0 files", "one ")
+
+
+def test_a_reason_of_several_lines_does_not_break_the_last_line() -> None:
+    why = "failed check: lint\nall of its output (after 3 attempts)"
+    (line,) = told(RunEnded(at=3.0, phase=ProjectPhase.FAILED, reason=why))
+    assert line.endswith("  failed check: lint")
+
+
+def test_what_others_say_does_not_steer_the_terminal() -> None:
+    hostile = TaskResult(outcome=Outcome.MODEL_ERROR, message="no \x1b]52;c;aGk=\x07\x1b[2J\x9b2J key")
+    line = told(PLANNED, dispatched(1, "local"), ended(1, hostile))[1]
+    assert r"no \x1b]52;c;aGk=\x07\x1b[2J\u009b2J key" in line

@@ -42,3 +42,13 @@ def test_stdin(tmp_path: Path) -> None:
     ran = aios("validate", "-", cwd=tmp_path, stdin=TYPO)
     assert ran.code == 1
     assert 'did you mean "tier"' in ran.out
+
+
+@pytest.mark.parametrize("nothing", ["", "# only a comment", "apiVersion: v1\nkind: Service\nmetadata: {name: s}"])
+def test_what_up_refuses_for_holding_nothing_is_not_valid(nothing: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text(nothing, encoding="utf-8")
+    ran = aios("validate", "empty.yaml", cwd=tmp_path)
+    assert (ran.code, ran.out) == (1, "empty.yaml no resource of ours in it\n1 error in 1 file. Nothing was applied.\n")
+    found = aios("validate", "empty.yaml", "-o", "json", cwd=tmp_path)
+    assert (found.code, json.loads(found.out)["valid"]) == (1, False)
+    assert aios("up", "empty.yaml", "--once", cwd=tmp_path).code == 1

@@ -55,6 +55,10 @@ WRONG_LINES = {
     "an empty value": (PROJECT, "A word counter.", "", "empty; write a text, or leave the field out", "6:3"),
     "a bad name": (PROJECT, "team: software", "team: Soft ware", '"Soft ware" is not allowed: lower-case letters, digits and "-"', "5:9"),
     "a bad duration": (PROJECT, "  inputs", "  timeout: 1 hour\n  inputs", "a length of time such as 90s, 10m or 1h30m", "7:12"),
+    "a duration as a number": (PROJECT, "  inputs", "  timeout: 600\n  inputs", "600 is a number, where a length of time such as 90s, 10m or 1h30m, and above 0 is wanted; write 600s or 10m", "7:12"),
+    "a short duration as a number": (TEAM, "  members:", "  limits: {replyCache: 0}\n  members:", "1h30m is wanted; write 0s", "6:24"),
+    "a duration as a number without a unit to guess": (PROJECT, "  inputs", "  timeout: 0\n  inputs", "and above 0 is wanted", "7:12"),
+    "an endpoint as a number": (MODELS, "  locality", "  endpoint: 8080\n  locality", "8080 is a number, where a URL such as http://ollama:11434", "6:13"),
     "a bad input name": (PROJECT, "language", "my-language", 'letters, digits and "_", not starting with a digit', "7:12"),
     "a command no program can be given": (
         PROJECT, "  inputs", '  tasks: [{name: a, instructions: i, check: {run: [sh, "a\\0"]}}]\n  inputs', "without a NUL character", "7:56"),

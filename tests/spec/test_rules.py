@@ -48,3 +48,9 @@ def test_a_prompt_nobody_can_read_is_the_teams_problem_and_says_where(prompt: st
     assert problem.path == "spec.members[0].promptFrom.configMapKeyRef"
     assert "simplify it" in problem.message or "shorten it" in problem.message
     assert project_problems(project(tasks=[task("one")]), found) == ()
+
+
+def test_a_command_line_as_a_checks_program_is_told_how_to_write_it_and_not_to_allow_it() -> None:
+    (problem,) = judged(team(member("a")), task("one", check={"run": ["python3 -m doctest x.py"]}))
+    assert problem.path == "spec.tasks[0].check.run[0]"
+    assert problem.message.endswith('write ["python3", "-m", "doctest", "x.py"]')

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from aios.errors import InvalidSpecError
 from aios.spec.loading import load
+from aios.spec.sources import EXPORT_MARKER, exported_below, left_alone, standard_input
 from tests.spec.samples import MODELS, PROJECT, TEAM, lines, loaded
 
 LAUGHS = "".join(f"  l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 30))
@@ -113,3 +115,56 @@ def test_file_of_countless_documents_is_cut_off(tmp_path: Path) -> None:
 
     assert [finding.place for finding in result.findings] == ["x.yaml:20001:1"]
     assert result.ignored == {"apps": 10_000}
+
+
+def exported(folder: Path) -> Path:
+    """A folder as `aios workspace export` leaves it, with YAML of an agent's in it."""
+    folder.mkdir(parents=True)
+    (folder / EXPORT_MARKER).touch()
+    (folder / "deep").mkdir()
+    for place in (folder, folder / "deep"):
+        (place / "evil.yaml").write_text(TEAM)
+    return folder
+
+
+def test_yaml_below_an_exported_folder_is_left_alone_and_the_folder_named(tmp_path: Path) -> None:
+    exported(tmp_path / "team" / "sub" / "out")
+    (tmp_path / "team" / "models.yaml").write_text(MODELS)
+
+    result = load(["team"], cwd=tmp_path)
+
+    assert [path.name for path in result.files] == ["models.yaml"]
+    assert [resource.kind for resource in result.require().resources] == ["Model", "Model"]
+    told = exported_below(["team", "-", "team/models.yaml"], cwd=tmp_path)
+    assert left_alone(told) == "left alone: team/sub/out (what agents wrote: .aios-export lies in it)"
+    assert left_alone(exported_below(["team/models.yaml"], cwd=tmp_path)) == ""
+
+
+@pytest.mark.parametrize("named", ["out", "."])
+def test_an_exported_folder_that_is_named_itself_is_refused_with_what_to_do(named: str, tmp_path: Path) -> None:
+    folder = exported(tmp_path / "out")
+    cwd = folder if named == "." else tmp_path
+
+    refused = load([named], cwd=cwd)
+
+    assert refused.files == ()
+    assert refused.findings[0].message.endswith(f"delete {Path(named) / EXPORT_MARKER}")
+    assert exported_below([named], cwd=cwd) == ()
+    (folder / EXPORT_MARKER).unlink()
+    assert len(load([named], cwd=cwd).files) == 2
+
+
+def test_a_file_of_an_exported_folder_is_read_where_it_is_named(tmp_path: Path) -> None:
+    exported(tmp_path / "out")
+    assert len(load(["out/evil.yaml"], cwd=tmp_path).files) == 1
+
+
+@pytest.mark.parametrize("content", [PROJECT.encode(), b"\x80\x81", PROJECT.encode("utf-16")])
+def test_standard_input_that_is_read_again_says_the_same(content: bytes, tmp_path: Path) -> None:
+    def typed() -> io.TextIOWrapper:
+        return io.TextIOWrapper(io.BytesIO(content))
+
+    again = io.StringIO(standard_input(typed()))
+    assert load(["-"], stdin=again, cwd=tmp_path).findings == load(["-"], stdin=typed(), cwd=tmp_path).findings
+    with pytest.raises(InvalidSpecError, match="stdin: there is no standard input to read here"):
+        standard_input(None)

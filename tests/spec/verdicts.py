@@ -147,7 +147,7 @@ VALID = (
             timeout="30m", onChange="Cancel", deletionPolicy="Delete", inputs={"language": "Python"}),
     project("a switch stated as null is not stated", suspend=None),
     task("a task that states everything but a tier", dependsOn=["first"], complexity=10, privacy="Restricted",
-         member="developer", outputs=["*.py"], check={"run": ["python3", "-m", "unittest"]}),
+         member="developer", outputs=["*.py"], check={"run": ["python3", "-m", "unit test/x"]}),
     task("a task for a tier", tier="Execution"),
     project("a hundred tasks", tasks=[
         {"name": f"t{n}", "instructions": "x", "dependsOn": [f"t{m}" for m in range(max(0, n - 20), n)]}
@@ -233,6 +233,8 @@ INVALID = (
     member("a reference without a key", prompt=..., promptFrom={"configMapKeyRef": {"name": "texts"}}),
     member("an unknown tool", tools=["Shell"]),
     member("an empty command", run={"allow": [""]}),
+    member("a command line in place of a program", run={"allow": ["python3", "make -j 4"]}),
+    member("a path in place of a program", run={"allow": ["./gradlew"]}),
     project("no goal", goal=...),
     project("no team", team=...),
     project("a goal that is a list", goal=["a"]),
@@ -254,6 +256,9 @@ INVALID = (
     task("member and tier", member="developer", tier="Execution"),
     task("a task looser than its project", privacy="Public"),
     task("a check without a command", check={"run": []}),
+    task("a check whose program has its arguments in it", check={"run": ["python3 -m doctest x.py"]}),
+    task("a check whose program has a line feed in it", check={"run": ["python3\n"]}),
+    task("a check whose program is a path", check={"run": ["./test.sh", "-v"]}),
     task("an empty glob", outputs=[""]),
     task("snake_case", depends_on=["first"]),
     headed("a label with a space", labels={"a": "b c"}),

@@ -15,6 +15,7 @@ from aios.wiring.credentials import FoundCredentials
 from aios.wiring.doctor import Finding, Verdict, examine
 from aios.wiring.services import Services
 from tests.cli.console import environment
+from tests.desired.building import member, project, team
 from tests.servers.answering import Handler, answering
 
 ASKED = """
@@ -125,3 +126,25 @@ async def test_what_nobody_foresaw_is_a_finding_that_shows_no_secret(
     assert found.verdict is Verdict.PROBLEM
     assert found.text.startswith("redis://127.0.0.1:1/0: KeyError: ")
     assert "ter2" not in found.text
+
+
+async def test_programs_that_members_and_checks_need_are_looked_up_and_one_not_here_is_no_failure(
+    tmp_path: Path,
+) -> None:
+    linter = "a-linter-of-nobody"
+    lint = {"name": "lint", "instructions": "Lint.", "check": {"run": [linter, "check"]}}
+    found = await examine(
+        StateFolder(tmp_path),
+        Services(),
+        (),
+        FoundCredentials(),
+        teams=[team(member(run={"allow": ["sh", linter]}))],
+        projects=[project(tasks=[lint])],
+    )
+    told = {one.subject: one for one in found if one.subject.startswith("program ")}
+    assert sorted(told) == [f"program {linter}", "program sh"]
+    assert (told["program sh"].verdict, told["program sh"].text.split()[0][-3:]) == (Verdict.WELL, "/sh")
+    missing = told[f"program {linter}"]
+    assert missing.verdict is Verdict.MISSING
+    assert missing.text == ("not on this machine; needed by member developer of software, the check of word-count/lint")
+    assert missing.details[0].startswith("looked in /")

@@ -6,6 +6,8 @@ import pytest
 
 from aios.embedded.object_store import FolderObjects
 from aios.errors import EnvironmentProblemError
+from aios.spec.loading import load
+from aios.spec.sources import EXPORT_MARKER
 from aios.workspace.head import CommitIntent
 from aios.workspace.store import Workspace
 
@@ -24,7 +26,9 @@ async def workspace(place: Path, *paths: str) -> Workspace:
 
 
 def found(folder: Path) -> list[str]:
-    return sorted(place.relative_to(folder).as_posix() for place in folder.rglob("*") if place.is_file())
+    """Its files; the marker of an export is looked for where it matters."""
+    every = (place.relative_to(folder).as_posix() for place in folder.rglob("*") if place.is_file())
+    return sorted(path for path in every if path != EXPORT_MARKER)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +100,41 @@ async def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None
     (tmp_path / "out").write_text("mine")
     with pytest.raises(EnvironmentProblemError, match=r"out is no folder\. Name another one\."):
         await exported.export(tmp_path / "out")
+
+
+async def test_what_agents_wrote_is_marked_and_no_reader_of_configuration_looks_there(tmp_path: Path) -> None:
+    exported = await workspace(tmp_path, "evil.yaml")
+    await exported.export(tmp_path / "team" / "out")
+    assert "aios workspace export" in (tmp_path / "team" / "out" / EXPORT_MARKER).read_text()
+    assert load(["team"], cwd=tmp_path).files == ()
+    await exported.export(tmp_path / "team" / "out")  # as often as they like
+
+
+@pytest.mark.parametrize("name", [EXPORT_MARKER, f"{EXPORT_MARKER}/evil.yaml"])
+async def test_agents_cannot_take_the_mark_away_by_a_file_of_that_name(tmp_path: Path, name: str) -> None:
+    exported = await workspace(tmp_path, name, "evil.yaml")
+    for _ in ("once", "again"):
+        await exported.export(tmp_path / "team" / "out")
+        assert load(["team"], cwd=tmp_path).files == ()
+    assert (tmp_path / "team" / "out" / name).read_text() == name
+
+
+@pytest.mark.parametrize("theirs", ["team.yaml", "config/team.yml"])
+async def test_nothing_is_written_beside_yaml_of_somebodys_own(tmp_path: Path, theirs: str) -> None:
+    exported = await workspace(tmp_path)
+    (tmp_path / "team" / theirs).parent.mkdir(parents=True)
+    (tmp_path / "team" / theirs).write_text("kind: AgentTeam")
+    with pytest.raises(EnvironmentProblemError) as caught:
+        await exported.export(tmp_path / "team")
+    assert f"team holds YAML of its own ({theirs})" in str(caught.value)
+    assert f"such as {tmp_path}/team-export." in str(caught.value)
+    assert [place.name for place in (tmp_path / "team").iterdir()] == [Path(theirs).parts[0]]
+
+
+async def test_yaml_that_is_exported_may_lie_there_already_and_hidden_yaml_is_nobodys(tmp_path: Path) -> None:
+    exported = await workspace(tmp_path, "compose.yaml")
+    for path in ("compose.yaml", ".github/ci.yaml"):
+        (tmp_path / "out" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / path).write_text(path)
+    await exported.export(tmp_path / "out")
+    assert found(tmp_path / "out") == [".github/ci.yaml", "a.txt", "compose.yaml"]

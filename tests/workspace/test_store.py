@@ -12,6 +12,7 @@ import pytest
 from aios.embedded.object_store import FolderObjects
 from aios.errors import ConflictError, EnvironmentProblemError, PreconditionError, ServiceUnavailableError
 from aios.ports.object_store import StoredObject
+from aios.spec.sources import EXPORT_MARKER
 from aios.spec.vocabulary import Privacy
 from aios.workspace.folder import scan
 from aios.workspace.head import MAX_APPLIED, CommitIntent, Head
@@ -231,7 +232,7 @@ async def test_export_writes_beside_other_files_and_overwrites_none(workspace: W
     await commit(workspace, "c1", "", await workspace.snapshot(fill(tmp_path / "mine", a="1", b="2")))
     out = fill(tmp_path / "out", own="mine", b="2")
     assert sorted((await workspace.export(out)).files) == ["a", "b"]
-    assert sorted(p.name for p in out.iterdir()) == ["a", "b", "own"]
+    assert sorted(p.name for p in out.iterdir()) == [EXPORT_MARKER, "a", "b", "own"]
     (out / "a").write_text("edited by hand")
     with pytest.raises(EnvironmentProblemError, match=r"names: a\."):
         await workspace.export(out)

@@ -15,13 +15,14 @@ from aios.agents.mailbox import Letter, Mailboxes
 from aios.agents.ports import AgentPorts
 from aios.agents.results import EVERY_STEP, result
 from aios.agents.toolbox import Toolbox, toolbox
-from aios.agents.tools.command import CommandRefusedError, run
+from aios.agents.tools.command import CommandRefusedError, looked_in, run, which
 from aios.agents.tools.commands import said
 from aios.agents.tools.contract import Answer, Effect, Moment
 from aios.agents.tools.memory import RECALLED, UNAVAILABLE
 from aios.agents.transcript import label, messages, replies
 from aios.agents.working_copy import WorkingCopy
 from aios.desired.nouns import WorkerConfig
+from aios.errors import EnvironmentProblemError
 from aios.models.attempt_log import AttemptLog
 from aios.models.gate import Caller, Gate
 from aios.naming import digest
@@ -79,8 +80,10 @@ class Attempt:
         self._bench = None
 
     async def recall(self) -> None:
-        """Record everything the attempt is given. Raises PromptError when the member's prompt cannot be rendered."""
+        """Record everything the attempt is given. Raises PromptError when the member's prompt cannot be rendered,
+        EnvironmentProblemError when this machine cannot check the work: before any model is paid for it."""
         if self.log.inputs is None:
+            self._require_program()
             await self.log.append(await self._gather())
 
     async def think(self, step: int) -> None:
@@ -241,7 +244,9 @@ class Attempt:
         return Checked(step=step, passed=passed, text=text, manifest=manifest.digest)
 
     async def _run_check(self, copy: WorkingCopy) -> tuple[bool, str]:
-        """Whether the check passed, and its output. What it leaves in the folder is not part of the work."""
+        """Whether the check passed, and its output. What it leaves in the folder is not part of the work. Raises
+        EnvironmentProblemError when its program is not on this machine: no work could pass it."""
+        self._require_program()
         command, allow = self._means.assignment.task.check, self._means.config.member.run.allow
         try:
             ran = await run(command, await copy.open(), allow=allow)
@@ -250,6 +255,14 @@ class Attempt:
         finally:
             copy.undo()
         return ran.exit_code == 0 and not ran.timed_out, said(command, ran)
+
+    def _require_program(self) -> None:
+        command, member = self._means.assignment.task.check, self._means.config.member
+        if command and command[0] in member.run.allow and which(command[0]) is None:
+            raise EnvironmentProblemError(
+                f"the check's program {command[0]} is not on this machine, where member {member.name} works: install "
+                f"it there or change the check\n({looked_in(command[0])})"
+            )
 
     async def _commit(self) -> tuple[tuple[str, ...], str]:
         """Move HEAD; returns the changed paths and the commit, both empty when nothing changed."""

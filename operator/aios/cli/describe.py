@@ -1,8 +1,8 @@
 """`aios describe KIND NAME`: what is stated, what was found, why, and what to do about it."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,13 +18,15 @@ from aios.cli.reading import (
     with_resources,
     with_services,
 )
-from aios.cli.terminal import out, paint, say, table
+from aios.cli.terminal import out, paint, say, table, visible
 from aios.errors import AiosError, ServiceUnavailableError
 from aios.spec.base import Condition, Resource
 
 if TYPE_CHECKING:
     from aios.embedded.resources import Event
     from aios.ports.resources import AnyResource, Resources
+    from aios.projects.view import RunView
+    from aios.tasks.result import Spend
     from aios.tasks.run_events import AnyRunEvent
     from aios.wiring.ports import LaptopPorts, WorkPorts
 
@@ -32,11 +34,19 @@ app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, slots=True)
+class _Run:
+    """A project's run: its events, and how it stands with what its attempts in flight have used."""
+
+    history: "Sequence[AnyRunEvent]"
+    view: "RunView"
+
+
+@dataclass(frozen=True, slots=True)
 class _Told:
     """An object and what is known of it beside."""
 
     found: "AnyResource"
-    history: "Sequence[AnyRunEvent]" = ()
+    run: _Run | None = None
     events: "Sequence[Event]" = ()
     replicas: Sequence[str] = ()
 
@@ -58,7 +68,7 @@ def describe(
 
     async def on_laptop(ports: "LaptopPorts") -> "_Told":
         found = await required(ports.resources, ref)
-        return _Told(found, await _history(ports, found), await ports.events(ref), await _replicas(ports, found))
+        return _Told(found, await _run(ports, found), await ports.events(ref), await _replicas(ports, found))
 
     async def on_cluster(resources: "Resources") -> "AnyResource":
         return await required(resources, ref)
@@ -80,18 +90,18 @@ def _of_cluster(found: "AnyResource") -> _Told:
     if not isinstance(found, Project) or not found.status.run.id:
         return _Told(found)
 
-    async def history(ports: "WorkPorts") -> "Sequence[AnyRunEvent]":
-        return await _history(ports, found)
+    async def run(ports: "WorkPorts") -> _Run | None:
+        return await _run(ports, found)
 
     try:
         services = services_stated()
         if services.missing():
             return _Told(found)
-        told = _Told(found, with_services(services, history))
+        told = _Told(found, with_services(services, run))
     except AiosError as error:
         say(f"tasks and routes are not known: {error}")
         return _Told(found)
-    if not told.history:
+    if told.run is None:
         say(f"run {found.status.run.id} is not on record at the services stated here: are they those of this cluster?")
     return told
 
@@ -122,25 +132,43 @@ async def _replicas(ports: "LaptopPorts", found: Resource) -> Sequence[str]:
     ]
 
 
-async def _history(ports: "WorkPorts", found: Resource) -> "Sequence[AnyRunEvent]":
+async def _run(ports: "WorkPorts", found: Resource) -> _Run | None:
+    """What the journal knows of the project's run; None: nothing, or it is no project."""
     from aios.naming import run_stream
+    from aios.projects.view import view_of
     from aios.spec.project import Project
     from aios.tasks.run_events import RUN_EVENT
 
     if not isinstance(found, Project) or not found.status.run.id:
-        return ()
+        return None
     records = await ports.journal.read(run_stream(found.status.run.id))
-    return [RUN_EVENT.validate_python(one.data) for one in records]
+    history = [RUN_EVENT.validate_python(one.data) for one in records]
+    view, _ = view_of(history)
+    under_way = await _under_way(ports, found.status.run.id, view)
+    return _Run(history, replace(view, under_way=under_way)) if history else None
+
+
+async def _under_way(ports: "WorkPorts", run: str, view: "RunView") -> "Mapping[str, Spend]":
+    """What attempts have used of which the run knows no end yet, whether somebody works on them or died over them."""
+    from aios.naming import attempt_stream
+    from aios.tasks.attempt_events import ATTEMPT_EVENT
+    from aios.tasks.spending import spent
+
+    used: dict[str, Spend] = {}
+    for task in view.state.running:
+        records = await ports.journal.read(attempt_stream(run, task.name, task.attempt))
+        used[task.name] = spent(ATTEMPT_EVENT.validate_python(one.data) for one in records)
+    return used
 
 
 def _lines(told: "_Told") -> Iterator[str]:
-    found, history, events = told.found, told.history, told.events
+    found, run, events = told.found, told.run, told.events
     from aios.cli.documents import to_document, to_yaml
     from aios.cli.get import age
 
     meta = found.metadata
     created = f", made {age(meta.creation_timestamp)} ago" if meta.creation_timestamp else ""
-    yield f"{paint(f'{found.kind}/{meta.name}', 'bold')}  namespace {meta.namespace}{created}"
+    yield f"{paint(visible(f'{found.kind}/{meta.name}'), 'bold')}  namespace {visible(meta.namespace)}{created}"
     document = to_document(found)
     for key in ("spec", "data"):
         if key in document:
@@ -148,9 +176,9 @@ def _lines(told: "_Told") -> Iterator[str]:
     conditions: Sequence[Condition] = getattr(getattr(found, "status", None), "conditions", ())
     yield from _section("conditions", list(_conditions(conditions)))
     yield from _section("replicas", told.replicas)
-    if history:
-        yield from _section("tasks", list(_tasks(history)))
-        yield from _section("last routes", list(_routes(history)))
+    if run is not None:
+        yield from _section("tasks", list(_tasks(run.view)))
+        yield from _section("last routes", list(_routes(run.history)))
     yield from _section(
         "events", [f"{age(one.last_at):>4} ago  {one.type:<7}  {one.reason}  {one.message}" for one in events]
     )
@@ -160,7 +188,7 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
         yield ""
         yield paint(title, "bold")
-        yield from (f"  {line}" for line in lines)
+        yield from (f"  {visible(line)}" for line in lines)
 
 
 def _conditions(conditions: Sequence[Condition]) -> Iterator[str]:
@@ -174,11 +202,9 @@ def _conditions(conditions: Sequence[Condition]) -> Iterator[str]:
             yield f"{'':<12} what to do: {known.what_to_do}"
 
 
-def _tasks(history: "Sequence[AnyRunEvent]") -> Iterator[str]:
-    from aios.cli.story import count, duration, money, spending
-    from aios.projects.view import view_of
+def _tasks(view: "RunView") -> Iterator[str]:
+    from aios.cli.story import count, duration, money, spending, under_way
 
-    view, _ = view_of(history)
     rows = [
         [
             row.name,
@@ -198,6 +224,8 @@ def _tasks(history: "Sequence[AnyRunEvent]") -> Iterator[str]:
         head = ["TASK", "PHASE", "MEMBER", "MODEL", "ATTEMPTS", "FILES", "CALLS", "COST", "TIME", "WHY"]
         yield from table(head, rows)
         yield f"in all: {spending(view.total)}"
+        if line := under_way(view):
+            yield line
 
 
 def _routes(history: "Sequence[AnyRunEvent]") -> Iterator[str]:

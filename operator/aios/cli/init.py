@@ -4,6 +4,7 @@ The same team for each kind of model, but for the smallest, whose task is of its
 for one: the folder's README says where it may stand.
 """
 
+import shlex
 from enum import StrEnum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -55,7 +56,7 @@ def init(
         out(shown(folder / name))
     if models in NEEDS:
         say(f"\nneeds {NEEDS[models]}")
-    say(f"\nnext  aios up {folder} --once")
+    say(f"\nnext  aios up {shlex.quote(str(folder))} --once")
 
 
 def _template(models: Models, name: str) -> Traversable:

@@ -3,9 +3,8 @@
 import asyncio
 import textwrap
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -14,10 +13,11 @@ import typer
 from aios.cli.options import Namespace, State
 from aios.cli.reading import with_records
 from aios.cli.run_to_show import LOOK_SECONDS, run_to_come, run_to_show
-from aios.cli.terminal import out, paint, say
+from aios.cli.terminal import out, paint, say, visible
 from aios.errors import NotFoundError, ServiceUnavailableError
 
 if TYPE_CHECKING:
+    from aios.ports.journal import Stored
     from aios.tasks.attempt_events import AnyAttemptEvent
     from aios.wiring.ports import WorkPorts
 
@@ -33,7 +33,7 @@ LONGEST = 4_000
 def logs(
     target: Annotated[str, typer.Argument(metavar="PROJECT[/TASK]", help="The run, or everything one task did.")],
     *,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run ended (Ctrl-C ends it).")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until it ended (Ctrl-C ends it).")] = False,
     wanted: Annotated[
         str, typer.Option("--run", metavar="DIGEST", help="An earlier run: how the last part of its name begins.")
     ] = "",
@@ -102,23 +102,37 @@ async def _run(ports: "WorkPorts", run: str, project: str, *, follow: bool) -> N
 
 
 async def _task(ports: "WorkPorts", run: str, task: str, *, follow: bool) -> None:
-    from aios.naming import attempt_stream
+    """What every attempt at the task did; with `follow` goes on until the task, or its run, has ended. Raises
+    NotFoundError when there was none, and there will be none."""
+    from aios.cli.task_records import TaskReader, TaskWatch
+
+    reader, watch = TaskReader(ports.journal, run, task), TaskWatch(ports.journal, run, task)
+    begun = said = False
+    while True:
+        # Asked before reading, so that what was recorded up to the end is read.
+        over = not follow or await _until_served(watch.over)
+        for attempt, records in await (_until_served(reader.news) if follow else reader.news()):
+            begun = True
+            _tell_attempt(attempt, records)
+        if over:
+            break
+        if not begun and not said:
+            say(f"waiting: {watch.obstacle()}")
+            said = True
+        await watch.changed()
+    if not begun:
+        raise NotFoundError(watch.unknown() or await reader.nothing())
+
+
+def _tell_attempt(attempt: int, records: "Sequence[Stored]") -> None:
+    """What is new of it, below its number when this is its beginning."""
     from aios.tasks.attempt_events import ATTEMPT_EVENT
 
-    async def served(work: Callable[[], Awaitable[T]]) -> T:
-        return await (_until_served(work) if follow else work())
-
-    streams = await served(lambda: ports.journal.streams(attempt_stream(run, "", 0).removesuffix("/0")))
-    mine = [stream for stream in streams if stream.split("/")[-2] == task]
-    if not mine:
-        known = ", ".join(dict.fromkeys(stream.split("/")[-2] for stream in streams)) or "none yet"
-        raise NotFoundError(f'no attempt at a task "{task}" in {run}; there are attempts at: {known}')
-    for stream in sorted(mine, key=lambda name: int(name.rsplit("/", 1)[1])):
-        out(paint(f"attempt {stream.rsplit('/', 1)[1]}", "bold"))
-        for stored in await served(partial(ports.journal.read, stream)):
-            for line in _told(ATTEMPT_EVENT.validate_python(stored.data)):
-                out(f"{_clock(stored.at)}  {line}" if not line.startswith(" ") else line)
-        await asyncio.sleep(0)
+    if records[0].seq == 1:
+        out(paint(f"attempt {attempt}", "bold"))
+    for stored in records:
+        for line in _told(ATTEMPT_EVENT.validate_python(stored.data)):
+            out(f"{_clock(stored.at)}  {line}" if not line.startswith(" ") else line)
 
 
 def _told(event: "AnyAttemptEvent") -> Iterator[str]:
@@ -134,19 +148,19 @@ def _told(event: "AnyAttemptEvent") -> Iterator[str]:
             yield from _block("system", event.system)
             yield from _block("task", event.user)
         case events.CallFinished(reply=None):
-            yield f"model call {event.step}.{event.number} failed: {event.error}"
+            yield f"model call {event.step}.{event.number} failed: {visible(event.error)}"
         case events.CallFinished(reply=events.Reply() as reply):
             used = f"{reply.usage.input_tokens} + {reply.usage.output_tokens} tokens, ${event.cost}"
             used = "from the cache of replies" if event.cached else used
-            yield f"{reply.model or 'the model'} said ({used})"
+            yield f"{visible(reply.model or 'the model')} said ({used})"
             yield from _block("", reply.text)
             for call in reply.tool_calls:
-                yield f"  -> {call.name}({', '.join(f'{k}={_short(v)}' for k, v in call.args.items())})"
+                yield visible(f"  -> {call.name}({', '.join(f'{k}={_short(v)}' for k, v in call.args.items())})")
         case events.ToolDone():
             yield f"tool {'failed' if event.failed else 'answered'}"
             yield from _block("", event.text)
         case events.Checked():
-            missing = f", missing {', '.join(event.missing)}" if event.missing else ""
+            missing = f", missing {visible(', '.join(event.missing))}" if event.missing else ""
             yield f"check {'passed' if event.passed else 'failed'}{missing}"
             yield from _block("", event.text)
         case events.Ended():
@@ -160,7 +174,7 @@ def _told(event: "AnyAttemptEvent") -> Iterator[str]:
 def _block(title: str, text: str) -> Iterator[str]:
     if not text.strip():
         return
-    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)"
+    cut = visible(text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text)} characters)")
     if title:
         yield f"    {paint(title, 'dim')}"
     yield from textwrap.indent(cut.rstrip(), "    ", lambda _: True).splitlines()

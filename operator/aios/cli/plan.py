@@ -41,14 +41,16 @@ def plan(
     state: State = None,
 ) -> None:
     """Show what `aios up` would change, and with --explain who would do which task."""
+    from aios.cli.paths import say_left_alone, stdin_of
     from aios.cli.state import to_use
     from aios.cli.surroundings import settings
     from aios.wiring.stated import Sources
 
     if output not in {"text", "json"}:
         raise typer.BadParameter('"text" or "json"', param_hint="--output")
-    folder, stdin = to_use(state, paths), sys.stdin.read() if "-" in paths else ""
-    sources = Sources(tuple(paths), stdin, settings().namespace)
+    folder = to_use(state, paths)
+    sources = Sources(tuple(paths), stdin_of(paths), settings().namespace)
+    say_left_alone(paths)
     loaded = sources.load()
     catalogue = sources.require(loaded)
     if manifests:

@@ -1,7 +1,6 @@
 """The long-running processes that Kubernetes or a supervisor starts: `aios operator`, `engine`, `worker`."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -83,6 +82,7 @@ def engine(
     """
     if cluster or context is not None or (not paths and state is None and "KUBERNETES_SERVICE_HOST" in os.environ):
         raise typer.Exit(_drive_cluster(context, verbose=verbose))
+    from aios.cli.paths import require_declared, say_left_alone, stdin_of
     from aios.cli.progress import Progress
     from aios.cli.session import INTERRUPTED, in_loop, prepare
     from aios.cli.state import again, to_use, typed
@@ -95,11 +95,13 @@ def engine(
 
     named = tuple(paths or ())
     flags = ["--once"] if once else []
-    folder = to_use(state, named)
+    folder, stdin = to_use(state, named), stdin_of(named)
+    require_declared("engine", named, folder)
     settings = prepare(folder, verbose=verbose)
+    say_left_alone(named)
     options = UpOptions(
         state=folder,
-        sources=Sources(named, sys.stdin.read() if "-" in named else "", settings.namespace),
+        sources=Sources(named, stdin, settings.namespace),
         once=once,
         take_over=take_over,
         takes_over=typed("engine", named, folder, *flags, "--take-over"),
@@ -113,7 +115,7 @@ def engine(
         code = INTERRUPTED if once else os.EX_OK
         ended = in_loop(lambda stop: up(options, progress, stop), code=code)
         if ended is not None:
-            report(progress, ended, folder)
+            report(progress, ended, folder, named)
     if ended is None:
         say(f"stopped. Go on with:  {again('engine', named, folder, *flags)}")
         raise typer.Exit(code)

@@ -1,8 +1,10 @@
 """`aios run TEAM "goal"`: a project without a file. It is watched to its end; its files are what stdout gets."""
 
+import asyncio
 import re
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,7 @@ from aios.errors import InvalidSpecError
 
 if TYPE_CHECKING:
     from aios.embedded.state_folder import StateFolder
+    from aios.ports.resources import AnyResource
     from aios.spec.project import Project
     from aios.wiring.ending import Ended
     from aios.workspace.manifest import Manifest
@@ -67,16 +70,17 @@ def run(
     from aios.wiring.ending import stalled
 
     folder = to_use(state, files or ())
-    ended = _carry_out(project, folder, tuple(files or ()), verbose=verbose)
+    watched = folder.driver() if not files else None
+    ended = _carry_out(project, folder, tuple(files or ()), watched, verbose=verbose)
     if ended is None:
-        say(f"stopped. Go on with:  {command('aios up', folder)}")
+        say(_stopped(project, folder, watched=watched is not None))
         raise typer.Exit(INTERRUPTED)
     last = ended.projects.get(project.ref)
     if last is None or not ended.succeeded:
         obstacle = stalled(last) if last else "it was deleted meanwhile"
         say(f"why    {obstacle or command(f'aios logs {project.metadata.name}', folder, namespace=namespace)}")
         raise typer.Exit(1)
-    _deliver(project, folder, to)
+    _deliver(project, folder, to, files or ())
 
 
 def build_project(
@@ -117,8 +121,11 @@ def stated(project: "Project") -> dict[str, object]:
     return {"apiVersion": project.api_version, "kind": project.kind, "metadata": metadata, "spec": dumped["spec"]}
 
 
-def _carry_out(project: "Project", folder: "StateFolder", files: tuple[str, ...], *, verbose: bool) -> "Ended | None":
-    """How it ended; None: the person stopped it."""
+def _carry_out(
+    project: "Project", folder: "StateFolder", files: tuple[str, ...], driver: int | None, *, verbose: bool
+) -> "Ended | None":
+    """How it ended; None: the person stopped it. `driver`: the process that does the work, None: this one."""
+    from aios.cli.paths import say_left_alone
     from aios.cli.progress import Progress
     from aios.cli.session import in_loop, prepare
     from aios.cli.state import typed
@@ -134,14 +141,15 @@ def _carry_out(project: "Project", folder: "StateFolder", files: tuple[str, ...]
         raise NotFoundError(
             f'nothing knows a team "{project.spec.team}" yet: bring it in with `aios up PATH`, or add -f PATH'
         )
-    driver = folder.driver()
+    _refuse_stated(project, folder, files)
     settings = prepare(folder, verbose=verbose)
     services = Services.from_settings(settings)
     with Progress(stream=sys.stderr, only=frozenset({project.run_id}), verbose=verbose) as progress:
-        if driver is not None and not files:
+        if driver is not None:
             say(f"state  {folder.path} (the aios up that runs, process {driver}, does the work)")
             takes_over = typed("up", (), folder, "--take-over")
             return in_loop(lambda stop: attend(folder, services, project, progress, stop, takes_over=takes_over))
+        say_left_alone(files)
         options = UpOptions(
             state=folder,
             sources=Sources(files, namespace=project.metadata.namespace),
@@ -155,9 +163,54 @@ def _carry_out(project: "Project", folder: "StateFolder", files: tuple[str, ...]
         return in_loop(lambda stop: up(options, progress, stop))
 
 
-def _deliver(project: "Project", folder: "StateFolder", to: Path | None) -> None:
-    from aios.cli.reading import with_laptop
+async def _stored(folder: "StateFolder", project: "Project") -> "AnyResource | None":
+    """What the folder holds by its name."""
+    from aios.embedded.resources import SqliteResources
+
+    resources = SqliteResources(folder.resources)
+    try:
+        return await resources.get(project.ref)
+    finally:
+        await resources.close()
+
+
+def _refuse_stated(project: "Project", folder: "StateFolder", files: tuple[str, ...]) -> None:
+    """Raises InvalidSpecError when a file states a project of that name: this one would take its place, and what
+    stands in the file would not be what runs."""
+    from aios.naming import ANNOTATION_SOURCE
+    from aios.wiring.stated import Sources
+
+    found = asyncio.run(_stored(folder, project)) if folder.exists else None
+    source = found.metadata.annotations.get(ANNOTATION_SOURCE, "") if found else ""
+    if not source:
+        stated = Sources(files, namespace=project.metadata.namespace).load().catalogue.projects
+        source = ", ".join(files) if project.ref in stated else ""
+    if source:
+        where = "what was piped into `aios up -`" if source == "-" else source
+        raise InvalidSpecError(
+            f'a project "{project.metadata.name}" is stated already, in {where}: give this one another --name, '
+            "or change that one there"
+        )
+
+
+def _stopped(project: "Project", folder: "StateFolder", *, watched: bool) -> str:
+    """What becomes of it now that nobody looks on. `watched`: another process did the work."""
     from aios.cli.state import command
+
+    name, namespace = project.metadata.name, project.metadata.namespace
+    driver = folder.driver() if watched else None
+    if driver is None:
+        return f"stopped. Go on with:  {command('aios up', folder)}"
+    if asyncio.run(_stored(folder, project)) is None:
+        return f"stopped before process {driver} was given the project: nothing of it runs"
+    look = command(f"aios logs {name} -f", folder, namespace=namespace)
+    cancel = command(f"aios cancel {name}", folder, namespace=namespace)
+    return f"no longer watched; process {driver} goes on with it: {look}, or stop it: {cancel}"
+
+
+def _deliver(project: "Project", folder: "StateFolder", to: Path | None, files: Sequence[str]) -> None:
+    from aios.cli.paths import export_command
+    from aios.cli.reading import with_laptop
     from aios.cli.workspace import workspace_of
     from aios.wiring.ports import LaptopPorts
 
@@ -172,4 +225,4 @@ def _deliver(project: "Project", folder: "StateFolder", to: Path | None) -> None
     for line in table(["FILE", "BYTES"], rows):
         out(line)
     if not to:
-        say(f"files  {command(f'aios workspace export {name} ./out', folder, namespace=project.metadata.namespace)}")
+        say(f"files  {export_command(name, files, folder, namespace=project.metadata.namespace)}")

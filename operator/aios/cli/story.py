@@ -4,10 +4,11 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from aios.cli.terminal import visible
 from aios.projects.state import TaskState
 from aios.projects.view import AttemptLine, Line, NoteLine, PlanLine, RunView, StartLine, TotalLine, follow
 from aios.spec.vocabulary import ProjectPhase
-from aios.tasks.result import Outcome
+from aios.tasks.result import Outcome, Spend
 from aios.tasks.run_events import AnyRunEvent, Dispatched, EngineStarted
 
 GOOD, BAD, ODD = "green", "red", "yellow"
@@ -16,11 +17,17 @@ GAP = "   "
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One line: plain text, and the style of the word in it that says how it went."""
+    """One line: plain text, and the style of the word in it that says how it went.
+
+    Whoever prints it paints the word, so what others say in the text is made `visible` here already.
+    """
 
     text: str
     word: str = ""
     style: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", visible(self.text))
 
 
 @dataclass(slots=True)
@@ -66,7 +73,7 @@ class Story:
             case AttemptLine():
                 return self._attempt(line)
             case NoteLine(task=""):
-                return Said(f"{self.project}  {line.word}: {line.text}", line.word, ODD)
+                return Said(f"{self.project}  {line.word}: {first_line(line.text)}", line.word, ODD)
             case NoteLine():
                 who = self.view.state.find(line.task)
                 names = (who.member, who.model) if who and line.word == "failed" else ("", "")
@@ -80,7 +87,7 @@ class Story:
     def total(self, line: TotalLine) -> Said:
         """How the run stands, in one line."""
         parts = [f"{line.done}/{line.tasks} tasks", spending(line), duration(line.seconds)]
-        reason = f"  {line.reason}" if line.reason else ""
+        reason = f"  {first_line(line.reason)}" if line.reason else ""
         return Said(f"{self.project}  {line.phase}  {'  '.join(parts)}{reason}", line.phase, style_of(line.phase))
 
     def _plan(self, line: PlanLine) -> Said:
@@ -123,7 +130,7 @@ def first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
-def spending(line: TotalLine) -> str:
+def spending(line: TotalLine | Spend) -> str:
     """ "6 calls (+1 in doubt)  $0.015"; with a cache of replies "3 calls, 2 from the cache, $0.00 paid"."""
     doubt = f" (+{line.in_doubt} in doubt)" if line.in_doubt else ""
     calls = count(line.calls, "call")
@@ -131,6 +138,15 @@ def spending(line: TotalLine) -> str:
         return f"{calls}{doubt}  {money(line.cost)}"
     paid = money(line.cost) if line.cost else "$0.00"
     return f"{calls}, {line.cached} from the cache{doubt}, {paid} paid"
+
+
+def under_way(view: RunView) -> str:
+    """What of the total is of attempts in flight; empty when they have used nothing."""
+    used = view.spent_under_way
+    if used == Spend():
+        return ""
+    waiting = "; a call without an answer yet counts as in doubt, at its worst case" if used.in_doubt else ""
+    return f"of this in attempts under way: {spending(used)}{waiting}"
 
 
 def money(amount: Decimal) -> str:

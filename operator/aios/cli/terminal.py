@@ -2,9 +2,12 @@
 
 Everything here is plain text with a few escape codes, because Rich takes longer to load than most commands run;
 what redraws itself (see `progress`) uses Rich.
+
+What models, files, resources and servers say is text to be read: it never steers the terminal it is read on.
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +16,9 @@ from typing import TextIO
 import typer
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""C0 without tab and line feed, DEL, C1."""
+_PAINTED = re.compile(rf"(\x1b\[(?:0|{'|'.join(_CODES.values())})m)")
 
 
 def colourful(stream: TextIO) -> bool:
@@ -29,14 +35,36 @@ def paint(text: str, style: str, *, stream: TextIO | None = None) -> str:
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
 
+def visible(text: str) -> str:
+    r"""`text` with its control characters as they are written, "\x1b" and "\u009b", but for tabs and line feeds.
+
+    For what others say, before it is painted. C1 and DEL are written as JSON does: of all these, a JSON document may
+    hold them raw, and stays one.
+    """
+    return _CONTROLS.sub(lambda found: _written(ord(found[0])), text)
+
+
+def _written(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}"
+
+
+def _guarded(text: str, stream: TextIO) -> str:
+    """`text` where nothing but our own colours is left of what steers a terminal, whoever forgot to ask `visible`."""
+    if not colourful(stream):
+        return visible(text)
+    # With a group, every second part is one of the codes.
+    parts = _PAINTED.split(text)
+    return "".join(part if place % 2 else visible(part) for place, part in enumerate(parts))
+
+
 def out(text: str = "") -> None:
     """Data: one line on stdout."""
-    typer.echo(text)
+    typer.echo(_guarded(text, sys.stdout))
 
 
 def say(text: str = "") -> None:
     """Talk: one line on stderr."""
-    typer.echo(text, err=True)
+    typer.echo(_guarded(text, sys.stderr), err=True)
 
 
 def complain(text: str) -> None:
@@ -50,7 +78,8 @@ def width() -> int:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, gap: int = 3) -> list[str]:
-    """Lines of left-aligned columns, as kubectl prints them; no line is cut."""
+    """Lines of left-aligned columns, as kubectl prints them; no line is cut. Cells are plain text."""
+    header, *rows = [[visible(cell) for cell in row] for row in [header, *rows]]
     wide = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
     return [
         (" " * gap).join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip()

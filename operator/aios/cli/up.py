@@ -1,6 +1,5 @@
 """`aios up [PATH...]`: run what the YAML says, follow its edits, and go on where the last one stopped."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +7,8 @@ import typer
 from aios.cli.options import State, TakeOver, Verbose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aios.cli.progress import Progress
     from aios.embedded.state_folder import StateFolder
     from aios.wiring.ending import Ended
@@ -32,6 +33,7 @@ def up(
 
     Killed at any moment, the next `aios up` goes on; unchanged YAML that is done starts nothing and spends nothing.
     """
+    from aios.cli.paths import require_declared, say_left_alone, stdin_of
     from aios.cli.progress import Progress
     from aios.cli.session import INTERRUPTED, in_loop, prepare
     from aios.cli.state import again, to_use, typed
@@ -44,11 +46,13 @@ def up(
 
     named = tuple(paths or ())
     flags = [flag for flag, wanted in {"--once": once, "--isolate": isolate}.items() if wanted]
-    folder = to_use(state, named)
+    folder, stdin = to_use(state, named), stdin_of(named)
+    require_declared("up", named, folder)
     settings = prepare(folder, verbose=verbose)
+    say_left_alone(named)
     options = UpOptions(
         state=folder,
-        sources=Sources(named, sys.stdin.read() if "-" in named else "", settings.namespace),
+        sources=Sources(named, stdin, settings.namespace),
         once=once,
         take_over=take_over,
         takes_over=typed("up", named, folder, *flags, "--take-over"),
@@ -60,15 +64,16 @@ def up(
     with Progress(verbose=verbose) as progress:
         ended = in_loop(lambda stop: run_up(options, progress, stop))
         if ended is not None:
-            report(progress, ended, folder)
+            report(progress, ended, folder, named)
     if ended is None:
         say(f"stopped. Go on with:  {again('up', named, folder, *flags)}")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(0 if ended.succeeded else 1)
 
 
-def report(progress: "Progress", ended: "Ended", folder: "StateFolder") -> None:
-    """After `--once`: what nothing was said of because it was over before, and where the files are."""
+def report(progress: "Progress", ended: "Ended", folder: "StateFolder", paths: "Sequence[str]") -> None:
+    """After `--once` with `paths`: what nothing was said of because it was over before, and where the files are."""
+    from aios.cli.paths import export_command
     from aios.cli.progress import named
     from aios.cli.state import command
     from aios.cli.story import Said, style_of
@@ -86,6 +91,6 @@ def report(progress: "Progress", ended: "Ended", folder: "StateFolder") -> None:
             reason = stalled(project) or run.reason
             progress.line(Said(f"{name}  {project.status.phase}  {reason}", project.status.phase, "yellow"))
         if phase == "Succeeded":
-            progress.line(Said(f"files  {command(f'aios workspace export {ref.name} ./out', folder, namespace=where)}"))
+            progress.line(Said(f"files  {export_command(ref.name, paths, folder, namespace=where)}"))
         elif phase.ended:
             progress.line(Said(f"why    {command(f'aios logs {ref.name}', folder, namespace=where)}"))

@@ -9,8 +9,8 @@ import typer
 
 from aios.cli.options import Namespace, State
 from aios.cli.reading import with_records
-from aios.cli.terminal import out, say, table
-from aios.errors import NotFoundError
+from aios.cli.terminal import out, say, table, visible
+from aios.errors import NoBucketError, NotFoundError
 
 if TYPE_CHECKING:
     from aios.wiring.ports import WorkPorts
@@ -33,13 +33,16 @@ def workspace_of(ports: "WorkPorts", namespace: str, project: str) -> "Workspace
 async def files_of(ports: "WorkPorts", namespace: str, project: str) -> "Manifest":
     """What the workspace holds. Raises NotFoundError when nothing was ever committed."""
     workspace = workspace_of(ports, namespace, project)
-    head = await workspace.head()
-    if not head.manifest:
+    try:
+        manifest = (await workspace.head()).manifest
+    except NoBucketError:  # nothing has run in that namespace; how a bucket is made is no help to a reader
+        manifest = ""
+    if not manifest:
         raise NotFoundError(
             f'project "{project}" has no files yet in namespace {namespace} (-n names another): `aios logs {project}` '
             "tells how far it is"
         )
-    return await workspace.manifest(head.manifest)
+    return await workspace.manifest(manifest)
 
 
 @app.command("ls")
@@ -62,7 +65,7 @@ def show_file(
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
-    """Print one file."""
+    """Print one file: byte for byte, but on a terminal with its control characters as they are written."""
 
     async def work(ports: "WorkPorts") -> bytes:
         manifest = await files_of(ports, namespace, project)
@@ -75,7 +78,9 @@ def show_file(
 
     data = with_records(state, work)
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    # A model wrote it. Who passes it on, into a file or a pager, gets all of it.
+    shown = visible(data.decode(errors="replace")).encode() if sys.stdout.isatty() else data
+    sys.stdout.buffer.write(shown)
     sys.stdout.buffer.flush()
 
 
@@ -95,12 +100,15 @@ def show_log(project: ProjectName, namespace: Namespace = "default", state: Stat
 @app.command("export")
 def export(
     project: ProjectName,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where they go; other files there are left alone.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where they go: a folder of their own, without YAML of yours.")
+    ],
     namespace: Namespace = "default",
     state: State = None,
 ) -> None:
     """Write the files into a folder. Refuses to change a file that exists and differs.
 
+    A marker, .aios-export, stays in it: `aios up` reads no YAML there, for what agents wrote is not configuration.
     In a pod: into a folder below /tmp, from which kubectl cp fetches them.
     """
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from aios.naming import PLAN_TASK
 from aios.projects.fold import apply
-from aios.projects.state import RunState
+from aios.projects.state import RunState, TaskState
 from aios.spec.vocabulary import ProjectPhase, TaskPhase
-from aios.tasks.result import Outcome, TaskResult
+from aios.tasks.result import Outcome, Spend, TaskResult
 from aios.tasks.run_events import (
     AnyRunEvent,
     AttemptEnded,
@@ -125,7 +125,7 @@ Line = PlanLine | StartLine | AttemptLine | NoteLine | TotalLine
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as it is now; sums over its attempts."""
+    """A task as it is now; sums over its attempts, of which `seconds` has those that ended."""
 
     name: str
     phase: TaskPhase
@@ -148,6 +148,9 @@ class RunView:
     results: Mapping[str, tuple[TaskResult, ...]] = field(default_factory=dict)
     """Every result of each task, and of the planning under its reserved name."""
     remarks: Mapping[str, str] = field(default_factory=dict)
+    under_way: Mapping[str, Spend] = field(default_factory=dict)
+    """What attempts in flight have used so far, by task. Their streams say it, the run's does not: whoever has read
+    them puts it in, `replace(view, under_way=...)`. Rows and total count it."""
 
     @property
     def project(self) -> str:
@@ -157,36 +160,43 @@ class RunView:
     def rows(self) -> tuple[TaskRow, ...]:
         """One row a task, in the plan's order; while it is being planned, the planning alone."""
         shown = self.state.tasks.values() if self.state.planned else self.state.everything
-        return tuple(
-            TaskRow(
-                name=task.name,
-                phase=task.phase,
-                member=task.member,
-                model=task.model,
-                attempt=task.attempt,
-                files=_files(self.results.get(task.name, ())),
-                calls=sum(result.spend.calls for result in self.results.get(task.name, ())),
-                cached=sum(result.spend.cached for result in self.results.get(task.name, ())),
-                cost=sum((result.spend.cost for result in self.results.get(task.name, ())), Decimal(0)),
-                seconds=sum(result.seconds for result in self.results.get(task.name, ())),
-                reason=task.reason,
-            )
-            for task in shown
+        return tuple(self._row(task) for task in shown)
+
+    def _row(self, task: TaskState) -> TaskRow:
+        results = self.results.get(task.name, ())
+        spend = sum((result.spend for result in results), self.under_way.get(task.name, Spend()))
+        return TaskRow(
+            name=task.name,
+            phase=task.phase,
+            member=task.member,
+            model=task.model,
+            attempt=task.attempt,
+            files=_files(results),
+            calls=spend.calls,
+            cached=spend.cached,
+            cost=spend.cost,
+            seconds=sum(result.seconds for result in results),
+            reason=task.reason,
         )
+
+    @property
+    def spent_under_way(self) -> Spend:
+        """The sum of `under_way`."""
+        return sum(self.under_way.values(), Spend())
 
     @property
     def total(self) -> TotalLine:
         """The last line; valid at any time."""
-        state = self.state
+        state, spend = self.state, self.state.spend + self.spent_under_way
         return TotalLine(
             phase=state.phase,
             done=state.succeeded,
             tasks=len(state.tasks),
-            calls=state.spend.calls,
-            cached=state.spend.cached,
-            in_doubt=state.spend.in_doubt,
-            tokens=state.spend.input_tokens + state.spend.output_tokens,
-            cost=state.spend.cost,
+            calls=spend.calls,
+            cached=spend.cached,
+            in_doubt=spend.in_doubt,
+            tokens=spend.input_tokens + spend.output_tokens,
+            cost=spend.cost,
             seconds=max(0.0, state.now - state.opened_at),
             reason=state.ended.reason if state.ended else "",
         )

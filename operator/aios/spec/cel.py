@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aios.naming import PLAN_TASK
 from aios.spec.model import CLOUD_HOSTS
+from aios.spec.programs import NO_NAME
 from aios.spec.vocabulary import KEY_LENGTH, PATTERNS
 
 
@@ -80,6 +81,20 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             f"!({_CLOUD} && has(self.clearance) && self.clearance == 'Restricted')",
             "a Cloud model never sees Restricted data; allowed: Public, Internal",
             ".clearance",
+        ),
+    ),
+    "Run": (
+        Rule(
+            f"!has(self.allow) || self.allow.all(name, !name.matches('{NO_NAME}'))",
+            "a program's name alone, without blanks, arguments or a path",
+            ".allow",
+        ),
+    ),
+    "Check": (
+        Rule(
+            f"self.run.size() == 0 || !self.run[0].matches('{NO_NAME}')",
+            "the first is a program's name alone; each argument stands by itself: [python3, -m, unittest]",
+            ".run",
         ),
     ),
     "Member": (

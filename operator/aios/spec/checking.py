@@ -109,7 +109,8 @@ def _fault(shape: Any, error: ErrorDetails, path: Path, positions: Positions) ->
     if choices:
         return Fault(path, wording.wrong_choice(value, choices), positions.of_value(path))
     spot = positions.get(path)
-    message = wording.of_error(kind, error.get("ctx", {}), value, raw=spot.raw if spot else None)
+    context = {"pattern": shapes.pattern_at(shape, path)} if kind == "string_type" else error.get("ctx", {})
+    message = wording.of_error(kind, context, value, raw=spot.raw if spot else None)
     at_key = _is_key(error) or isinstance(value, dict | list)
     return Fault(path, message, positions.of_key(path) if at_key else positions.of_value(path))
 

@@ -17,6 +17,7 @@ from aios.spec.graph import find_cycle
 from aios.spec.model import Model
 from aios.spec.outputs import output_fault
 from aios.spec.positions import format_path
+from aios.spec.programs import allow_fault, check_fault
 from aios.spec.project import Project, TaskSpec
 from aios.spec.prompts import VARIABLES, PromptError, UsedEntry, required_entries, required_inputs, unknown_variables
 from aios.spec.scripts import rule_faults
@@ -55,6 +56,7 @@ def team_problems(team: AgentTeam, lookup: Lookup) -> tuple[Problem, ...]:
         path = f"spec.members[{index}]"
         problems.extend(_model_references(team, member, path, lookup))
         problems.extend(_prompt_problems(team, member, path, lookup))
+        problems.extend(_program_problems(member, path))
     return (*problems, *_supervisor_problems(team))
 
 
@@ -96,7 +98,9 @@ def assignment_problems(task: TaskSpec, team: AgentTeam, path: str) -> Iterator[
         yield Problem(f"{path}.tier", message, Reason.MEMBER_NOT_FOUND)
         return
     able = _able(task, team)
-    if task.check is not None and not any(task.check.run[0] in member.run.allow for member in able):
+    if task.check is None or check_fault(task.check.run):
+        return  # what is no program's name is a problem of the task itself, and nothing to be allowed
+    if not any(task.check.run[0] in member.run.allow for member in able):
         who = f'member "{task.member}"' if task.member else "no member that may do it"
         verb = "may not run" if task.member else "may run"
         message = f'{who} {verb} "{task.check.run[0]}"; add it to run.allow of a member'
@@ -198,6 +202,12 @@ def _prompt_problems(team: AgentTeam, member: Member, path: str, lookup: Lookup)
         yield Problem(field, str(error), error.reason, missing=error.missing)
 
 
+def _program_problems(member: Member, path: str) -> Iterator[Problem]:
+    for index, name in enumerate(member.run.allow):
+        if message := allow_fault(name):
+            yield Problem(f"{path}.run.allow[{index}]", message)
+
+
 def _supervisor_problems(team: AgentTeam) -> Iterator[Problem]:
     spec = team.spec
     strategic = [member.name for member in spec.members if member.tier is Tier.STRATEGIC]
@@ -225,6 +235,8 @@ def _task_problems(task: TaskSpec, names: Sequence[str], privacy: Privacy, path:
     if task.privacy is not None and not task.privacy.permits(privacy):
         message = f"{task.privacy} is looser than the project's {privacy}; a task may only be stricter"
         yield Problem(f"{path}.privacy", message)
+    if task.check is not None and (message := check_fault(task.check.run)):
+        yield Problem(f"{path}.check.run[0]", message)
     for index, pattern in enumerate(task.outputs):
         if message := output_fault(pattern):
             yield Problem(f"{path}.outputs[{index}]", message)

@@ -44,6 +44,16 @@ def choices_at(root: Any, path: Path) -> list[str]:
     return [str(choice.value) for choice in found] if isinstance(found, type) and issubclass(found, Enum) else []
 
 
+def pattern_at(root: Any, path: Path) -> str:
+    """What a text in the field at `path` must match; empty where any may stand, and for list items and map entries."""
+    info = field_at(root, path)
+    if info is None:
+        return ""
+    inside = (extra for part in get_args(info.annotation) for extra in getattr(part, "__metadata__", ()))
+    patterns = (getattr(extra, "pattern", None) for extra in (*info.metadata, *inside))
+    return next((pattern for pattern in patterns if isinstance(pattern, str)), "")
+
+
 def bare(annotation: Any) -> Any:
     """Without Annotated, type aliases and Optional."""
     if get_origin(annotation) is Annotated:

@@ -1,4 +1,8 @@
-"""The files behind what a user typed: files, folders and "-" become labelled bytes, in a stable order."""
+"""The files behind what a user typed: files, folders and "-" become labelled bytes, in a stable order.
+
+A folder is read whole, but for what agents wrote into it: configuration says which commands run, so what
+`aios workspace export` made, and marked, is read only where a person names a file of it.
+"""
 
 import io
 import os
@@ -7,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from aios.errors import InvalidSpecError
+
 STDIN = "-"
 SUFFIXES = frozenset({".yaml", ".yml"})
 NOT_RESOURCES = frozenset({"kustomization.yaml", "kustomization.yml"})
 """Found in folders of resources, and no resources themselves."""
+EXPORT_MARKER = ".aios-export"
+"""Lies in a folder that `aios workspace export` wrote into; by that name, whatever it is and holds."""
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -34,7 +42,8 @@ class Unreadable:
 def read_sources(
     sources: Sequence[str], *, stdin: TextIO | None, cwd: Path, seen: set[Path]
 ) -> Iterator[Source | Unreadable]:
-    """Every file once, however often it is named. Folders are read whole, without hidden files and folders.
+    """Every file once, however often it is named. Folders are read whole, without hidden files and folders and without
+    exported ones; an exported folder that is named itself gives nothing, and says so.
 
     `seen`: files not to read again; what is read is added.
     """
@@ -43,7 +52,10 @@ def read_sources(
             yield _read_stdin(stdin)
             continue
         root = cwd / source
-        files = [root] if not root.is_dir() else list(_files_below(root))
+        if is_exported(root):
+            yield Unreadable(source, _refusal(source))
+            continue
+        files = [root] if not root.is_dir() else list(files_below(root))
         if not files:
             yield Unreadable(source, "no *.yaml or *.yml file in this folder")
         for path in files:
@@ -54,13 +66,60 @@ def read_sources(
                 yield _read_file(label, path)
 
 
-def _files_below(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+def standard_input(stdin: TextIO | None) -> str:
+    """All of it, for who reads it more than once; bytes that are no UTF-8 are kept as surrogates, for `read_sources` to
+    complain about. Raises InvalidSpecError when there is none (`<&-`), or too much."""
+    found = _read_stdin(stdin)
+    if isinstance(found, Unreadable):
+        raise InvalidSpecError(f"{found.label}: {found.message}")
+    return found.content.decode(errors="surrogateescape")
+
+
+def exported_below(sources: Sequence[str], *, cwd: Path) -> Sequence[str]:
+    """The exported folders within `sources` that `read_sources` leaves alone, as the user would write them."""
+    found: dict[str, None] = {}
+    for source in sources:
+        root = cwd / source
+        for folder, _, exported in _walk(root) if source != STDIN else ():
+            if exported and folder != root:  # a source that is one itself is complained about
+                found[str(Path(source) / folder.relative_to(root))] = None
+    return tuple(found)
+
+
+def left_alone(exported: Sequence[str]) -> str:
+    """One line on them; empty when there are none."""
+    folders = ", ".join(exported)
+    return f"left alone: {folders} (what agents wrote: {EXPORT_MARKER} lies in it)" if exported else ""
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether the marker lies directly in it."""
+    return os.path.lexists(folder / EXPORT_MARKER)
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """The YAML in `root`, as `read_sources` finds it there."""
+    for folder, names, exported in _walk(root):
+        for name in sorted(names) if not exported else ():
             hidden = name.startswith(".") or name.lower() in NOT_RESOURCES
             if not hidden and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(folder, name)
+                yield folder / name
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[str], bool]]:
+    """`root` and each folder below that is not hidden, with its files and whether it is exported, which ends the way
+    down. Links are not followed."""
+    for place, folders, names in os.walk(root):
+        exported = is_exported(Path(place))
+        folders[:] = [] if exported else sorted(name for name in folders if not name.startswith("."))
+        yield Path(place), names, exported
+
+
+def _refusal(source: str) -> str:
+    return (
+        f"not read as YAML of yours: {EXPORT_MARKER} in it says that `aios workspace export` wrote what agents made "
+        f"there. If all of it is yours, or looked through, delete {Path(source) / EXPORT_MARKER}"
+    )
 
 
 def _read_file(label: str, path: Path) -> Source | Unreadable:

@@ -27,7 +27,7 @@ class Run(Part):
     """Which commands a member may run."""
 
     allow: Annotated[tuple[Word, ...], Field(max_length=20)] = Field(
-        default=(), description="Program names it may run, nothing else."
+        default=(), description="Names of programs it may run, nothing else: no paths, no arguments."
     )
 
 

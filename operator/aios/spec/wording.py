@@ -1,6 +1,7 @@
 """What a validation error means to the person who typed the YAML: what is allowed, and what was probably meant."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 
 from aios.spec.suggestions import nearest
@@ -52,8 +53,23 @@ def _text(context: Context, value: object, raw: str | None) -> str:
     if isinstance(value, bool | int | float):
         typed = raw if raw is not None else json.dumps(value)
         what = "true or false" if isinstance(value, bool) else "a number"
+        pattern = str(context.get("pattern") or "")
+        if not re.search(pattern, typed):  # quoted it would be refused for that
+            return f"{typed} is {what}, where {_rule(pattern)} is wanted{_in_seconds(pattern, typed)}"
         return f'{typed} is {what}, a text is wanted; quote it: "{typed}"'
     return f"{shown(value)}, where a text is wanted"
+
+
+def _rule(pattern: str) -> str:
+    return PATTERNS.get(pattern, f"it must match {pattern}")
+
+
+def _in_seconds(pattern: str, typed: str) -> str:
+    """What to write for a bare number that is a length of time: elsewhere that means seconds."""
+    if not (typed.isdigit() and re.search(pattern, f"{typed}s")):
+        return ""
+    larger = ((size, unit) for size, unit in ((3600, "h"), (60, "m")) if int(typed) and int(typed) % size == 0)
+    return f"; write {typed}s" + next((f" or {int(typed) // size}{unit}" for size, unit in larger), "")
 
 
 def _whole_number(context: Context, value: object, raw: str | None) -> str:
@@ -77,8 +93,7 @@ def _mapping(context: Context, value: object, raw: str | None) -> str:
 
 
 def _pattern(context: Context, value: object, raw: str | None) -> str:
-    rule = PATTERNS.get(str(context.get("pattern")), f"it must match {context.get('pattern')}")
-    return f"{shown(value)} is not allowed: {rule}"
+    return f"{shown(value)} is not allowed: {_rule(str(context.get('pattern')))}"
 
 
 def _too_long_text(context: Context, value: object, raw: str | None) -> str:

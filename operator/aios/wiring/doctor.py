@@ -14,14 +14,18 @@ from enum import StrEnum
 from importlib import import_module
 from urllib.parse import unquote, urlsplit
 
+from aios.agents.tools.command import looked_in, which
 from aios.embedded.state_folder import StateFolder
 from aios.errors import AiosError, EnvironmentProblemError, MissingExtraError, ModelCallError, install_line
 from aios.ports.credentials import Credentials
 from aios.ports.probe import Probe
 from aios.spec.model import Model, ModelSpec
+from aios.spec.project import Project
+from aios.spec.team import AgentTeam
 from aios.spec.vocabulary import Privacy, Provider
 from aios.wiring.chat_models import ApiKey, advice, needs_key, vendor_variable
 from aios.wiring.embedders import probe_embedder, read_url
+from aios.wiring.programs import needed
 from aios.wiring.services import Services, variable, without_credentials
 from aios.wiring.truth import compare
 
@@ -72,7 +76,7 @@ class Verdict(StrEnum):
     WELL = "ok"
     EMBEDDED = "embedded"
     MISSING = "missing"
-    """Optional, and not there."""
+    """Not there, and perhaps not needed here."""
     PROBLEM = "problem"
 
 
@@ -87,13 +91,19 @@ class Finding:
 
 
 async def examine(
-    state: StateFolder, services: Services, models: Sequence[Model], credentials: Credentials
+    state: StateFolder,
+    services: Services,
+    models: Sequence[Model],
+    credentials: Credentials,
+    *,
+    teams: Sequence[AgentTeam] = (),
+    projects: Sequence[Project] = (),
 ) -> Sequence[Finding]:
-    """Everything, asked at the same time; in a stable order."""
+    """Everything, asked at the same time; in a stable order. `teams` and `projects` name the programs to look for."""
     _import(services, models)
     asked = [_service(port, url, ask) for port, url, ask in _services(services)]
     asked += [_model(model, credentials) for model in models]
-    return [_folder(state, services), *await asyncio.gather(*asked), *_extras()]
+    return [_folder(state, services), *await asyncio.gather(*asked), *_programs(teams, projects), *_extras()]
 
 
 def _import(services: Services, models: Sequence[Model]) -> None:
@@ -266,6 +276,19 @@ async def _ask_model(spec: ModelSpec, api_key: ApiKey) -> Probe:
                 return await llama_cpp(spec)
     except ModelCallError as error:
         raise EnvironmentProblemError(str(error)) from error
+
+
+def _programs(teams: Sequence[AgentTeam], projects: Sequence[Project]) -> Sequence[Finding]:
+    return [_program(program, who) for program, who in sorted(needed(teams, projects).items())]
+
+
+def _program(program: str, who: Sequence[str]) -> Finding:
+    """Where commands find it here. Workers may run elsewhere, so one that is not here is no problem yet."""
+    place, needs = which(program), f"needed by {', '.join(who)}"
+    if place is not None:
+        return Finding(f"program {program}", Verdict.WELL, f"{place}  {needs}")
+    told = "install it wherever workers run: a task whose check cannot run fails there before any model is asked"
+    return Finding(f"program {program}", Verdict.MISSING, f"not on this machine; {needs}", (looked_in(program), told))
 
 
 def _extras() -> Sequence[Finding]:

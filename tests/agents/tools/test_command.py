@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from aios.agents.tools.command import KEPT, CommandRefusedError, Limits, run, search_path
+from aios.agents.tools.command import KEPT, CommandRefusedError, Limits, looked_in, run, search_path, which
 from aios.errors import EnvironmentProblemError, ServiceUnavailableError
 
 pytestmark = pytest.mark.timeout(60)
@@ -73,6 +73,13 @@ async def test_what_no_program_can_be_given_is_refused(folder: Path) -> None:
         await run(["python3", "-c", "print('\0')"], folder, allow=["python3"])
 
 
+async def test_a_home_that_was_made_deeper_than_any_path_is_thrown_away(folder: Path) -> None:
+    program = "import os\nos.chdir(os.environ['TMPDIR'])\nfor _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')"
+    ran = await run(["python3", "-c", program], folder, allow=["python3"])
+    assert (ran.exit_code, ran.output) == (0, "")
+    assert not list(folder.parent.glob("home-*"))
+
+
 async def test_a_program_in_the_workspace_does_not_replace_one_on_the_path(folder: Path) -> None:
     (folder / "python3").write_text("#!/bin/sh\necho hijacked\n")
     (folder / "python3").chmod(0o755)
@@ -128,6 +135,22 @@ def test_our_virtual_environment_is_not_on_the_path() -> None:
     if sys.prefix != sys.base_prefix:
         assert str(Path(sys.prefix) / "bin") not in search_path().split(os.pathsep)
     assert all(place.startswith("/") for place in search_path().split(os.pathsep))
+
+
+def test_a_program_of_our_own_environment_is_not_found_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "bin" / "some-linter"
+    own.parent.mkdir()
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{own.parent}:/usr/bin")
+    assert which("some-linter") is None
+    told = looked_in("some-linter")
+    assert told.startswith("looked in ")
+    assert "/usr/bin" in told
+    assert told.endswith(f"; {own} is of AIOS's own environment, which commands do not see")
 
 
 async def test_home_is_empty_private_and_thrown_away(folder: Path) -> None:

@@ -27,6 +27,7 @@ from aios.agents.tools.container_memory import share
 from aios.agents.tools.contract import middle_cut
 from aios.agents.tools.leftovers import Remains, sweep
 from aios.errors import AiosError, EnvironmentProblemError, ServiceUnavailableError
+from aios.workspace.removal import remove
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -83,11 +84,27 @@ async def run(command: Sequence[str], folder: Path, *, allow: Collection[str], l
         raise CommandRefusedError(f"{name!r} may not be run here; allowed: {', '.join(sorted(allow)) or 'nothing'}")
     if any("\0" in argument for argument in command):
         raise CommandRefusedError("an argument cannot hold a NUL character")
-    program = shutil.which(name, path=search_path())
+    program = which(name)
     if program is None:
         return Ran(127, f"{name}: not found on this machine")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="home-", ignore_cleanup_errors=True) as home:
+    home = tempfile.mkdtemp(dir=folder.parent, prefix="home-")
+    try:
         return await _supervised([program, *command[1:]], folder, environment(home), limits)
+    finally:
+        with contextlib.suppress(OSError):  # the folder around it is thrown away, too
+            remove(Path(home))
+
+
+def which(program: str) -> str | None:
+    """Where commands find the program on this machine; None if they do not."""
+    return shutil.which(program, path=search_path())
+
+
+def looked_in(program: str) -> str:
+    """Where `which` has looked, for a person whose own shell may know better."""
+    hidden = shutil.which(program) or ""
+    own = f"; {hidden} is of AIOS's own environment, which commands do not see" if hidden.startswith("/") else ""
+    return f"looked in {search_path().replace(os.pathsep, ', ')}{own}"
 
 
 def search_path() -> str:
