@@ -47,6 +47,15 @@ async def test_work_without_a_last_word_is_work(stage: Stage, task: Task) -> Non
     assert (await stage.play(FakeModel([*begun, reply("")]), task=task)).outcome is Outcome.SUCCEEDED
 
 
+@pytest.mark.parametrize(("program", "outcome"), [("pass", Outcome.SUCCEEDED), ("exit(1)", Outcome.UNUSABLE_ANSWER)])
+async def test_a_command_that_ran_is_work_whatever_it_did_elsewhere(
+    stage: Stage, program: str, outcome: Outcome
+) -> None:
+    await stage.dispatch()
+    model = FakeModel([reply("", call("run_command", command=["python3", "-c", program])), reply("")])
+    assert (await stage.play(model)).outcome is outcome
+
+
 async def test_missing_outputs_are_named(stage: Stage) -> None:
     await stage.dispatch(TASK.model_copy(update={"outputs": ("count.py", "test_*.py")}))
     result = await stage.play(FakeModel([WRITE, DONE]))

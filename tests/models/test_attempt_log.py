@@ -9,7 +9,7 @@ import pytest
 from aios.embedded.journal import SqliteJournal
 from aios.errors import FencedError, ServiceUnavailableError
 from aios.models.attempt_log import OUTAGES, AttemptLog
-from aios.ports.journal import Record
+from aios.ports.journal import Record, Stored
 from aios.tasks.attempt_events import ATTEMPT_EVENT, CallFinished, Claimed, Ended, Reply, ToolDone, Usage
 from aios.tasks.result import Outcome, TaskResult
 from tests.twins.lost_replies import LostReplyJournal
@@ -198,6 +198,32 @@ async def test_a_claim_ends_when_its_stream_was_deleted(journal: SqliteJournal) 
         with pytest.raises(FencedError, match="was deleted"):
             await log.append(ENDED)
     assert await journal.streams("attempts/") == ()
+
+
+class SlowReader(LostReplyJournal):
+    """Reads are answered when they are let through, as the stream was when they were asked."""
+
+    def __init__(self, inner: SqliteJournal) -> None:
+        super().__init__(inner, every=1_000)
+        self.gate = asyncio.Event()
+
+    async def read(self, stream: str, after: int = 0, limit: int | None = None) -> Sequence[Stored]:
+        found = await super().read(stream, after, limit)
+        await self.gate.wait()
+        return found
+
+
+async def test_an_own_record_that_is_added_while_others_are_looked_for_is_nobody_elses(journal: SqliteJournal) -> None:
+    slow = SlowReader(journal)
+    slow.gate.set()
+    log = await AttemptLog.open(slow, STREAM)
+    await log.claim("w")
+    slow.gate.clear()
+    looking = asyncio.create_task(log.foreign())
+    await asyncio.sleep(0.05)
+    await log.append(TOOL)
+    slow.gate.set()
+    assert await looking is False
 
 
 @pytest.mark.parametrize("begun_anew", [False, True])

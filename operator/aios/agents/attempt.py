@@ -16,7 +16,7 @@ from aios.agents.ports import AgentPorts
 from aios.agents.results import EVERY_STEP, result
 from aios.agents.toolbox import Toolbox, toolbox
 from aios.agents.tools.command import CommandRefusedError, looked_in, run, which
-from aios.agents.tools.commands import said
+from aios.agents.tools.commands import RUN_COMMAND, said
 from aios.agents.tools.contract import Answer, Effect, Moment
 from aios.agents.tools.memory import RECALLED, UNAVAILABLE
 from aios.agents.transcript import label, messages, replies
@@ -34,6 +34,7 @@ from aios.tasks.result import Outcome, TaskResult
 from aios.telemetry import ONCE
 from aios.workspace.globs import matches
 from aios.workspace.head import CommitIntent
+from aios.workspace.manifest import EMPTY as EMPTY_MANIFEST
 from aios.workspace.paths import UnsafePathError, WorkspaceLimitError
 from aios.workspace.store import Workspace
 
@@ -141,14 +142,21 @@ class Attempt:
         await self._append_end(self._result(outcome, message, privacy=privacy))
 
     def _is_empty(self) -> bool:
-        """Whether the model said nothing in the end, changed no file and did nothing outside: servers lose answers, and
-        nothing must not pass for work. A check that passed knows better."""
+        """Whether the model said nothing in the end, changed no file, ran no command and did nothing outside: servers
+        lose answers, and nothing must not pass for work. A check that passed knows better."""
         inputs, checked = self.log.inputs, self.log.checked
         if self._means.assignment.task.check or inputs is None or checked is None:
             return False
-        acted = any(isinstance(event, ToolStarted) for event in self.log.events)
+        ran = {call.id for reply in replies(self.log.events) for call in reply.tool_calls if call.name == RUN_COMMAND}
+        acted = any(
+            isinstance(event, ToolStarted)
+            or (isinstance(event, ToolDone) and event.call_id in ran and not event.failed)
+            for event in self.log.events
+        )
         said = replies(self.log.events)[checked.step].text.strip()
-        return not said and not acted and checked.manifest == inputs.base_manifest
+        nothing = {"", EMPTY_MANIFEST.digest}
+        unchanged = checked.manifest == inputs.base_manifest or {checked.manifest, inputs.base_manifest} <= nothing
+        return not said and not acted and unchanged
 
     async def _gather(self) -> Inputs:
         means, task = self._means, self._means.assignment.task

@@ -201,10 +201,11 @@ class AttemptLog:
     async def foreign(self) -> bool:
         """Whether anyone else has written since we last looked, or has deleted the stream: then its last record is not
         where it was."""
-        found = await self._journal.read(self.stream, max(0, self.seq - 1))
-        if self.seq and (not found or found[0].id != self.mark):
+        seq, mark = self.seq, self.mark  # before the read: beside it the work's own records go on
+        found = await self._journal.read(self.stream, max(0, seq - 1))
+        if seq and (not found or found[0].id != mark):
             return True
-        return any(stored.id not in self._own for stored in found[bool(self.seq) :])
+        return any(stored.id not in self._own for stored in found[bool(seq) :])
 
     async def _read_back(self) -> None:
         """After a refused append: adopt our own records that went in unnoticed, or stop for somebody else's.

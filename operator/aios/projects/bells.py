@@ -73,6 +73,7 @@ class Bells:
             rung = self._rung[task.name, task.attempt]
             if holder:
                 rung.silent, rung.unheld, rung.patience = 0, 0, SILENT_SWEEPS
+                self._ringer.forget(_bell(log.run, task))
                 continue
             unheld.append(task)
             rung.silent, rung.unheld = rung.silent + 1, rung.unheld + 1
@@ -93,4 +94,9 @@ class Bells:
             "attempt": task.attempt,
             "seq": log.dispatched_at(task.name, task.attempt),
         }
-        return await self._ringer.ring(queue, Message(message_id(log.run, task.name, task.attempt, "task"), body))
+        return await self._ringer.ring(queue, Message(_bell(log.run, task), body))
+
+
+def _bell(run: str, task: TaskState) -> str:
+    """The id of the bell for the task's attempt."""
+    return message_id(run, task.name, task.attempt, "task")

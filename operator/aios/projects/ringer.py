@@ -49,6 +49,10 @@ class Ringer:
         self._overdue[message.id] = queue
         return False
 
+    def forget(self, message_id: str) -> None:
+        """Somebody came for it: a confirm that is late says nothing of the next ring."""
+        self._late.pop(message_id, None)
+
     async def close(self) -> None:
         """Give up what is under way."""
         tasks = tuple(self._under_way.values())

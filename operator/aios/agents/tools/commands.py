@@ -8,6 +8,8 @@ from aios.agents.tools.command import CommandRefusedError, Limits, Ran, run
 from aios.agents.tools.contract import Answer, Arguments, Effect, Moment, Tool
 from aios.agents.working_copy import WorkingCopy
 
+RUN_COMMAND = "run_command"
+
 
 class RunCommand(Arguments):
     """Arguments of run_command."""
@@ -30,7 +32,7 @@ def command_tool(copy: WorkingCopy, *, allow: Collection[str], limits: Limits | 
         return Answer(said(args.command, ran), failed=ran.exit_code != 0 or ran.timed_out, privacy=copy.visible.privacy)
 
     names = ", ".join(sorted(allow))
-    return Tool("run_command", f"Run a program in the workspace: {names}.", Effect.WORKSPACE, RunCommand, act)
+    return Tool(RUN_COMMAND, f"Run a program in the workspace: {names}.", Effect.WORKSPACE, RunCommand, act)
 
 
 def said(command: Sequence[str], ran: Ran) -> str:
