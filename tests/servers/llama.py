@@ -14,7 +14,6 @@ import pytest
 
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.process import ServerProcess, free_ports
-from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_LLAMA"
 CONTEXT = 4096
@@ -62,7 +61,7 @@ def running(folder: Path, *, embeds: bool = False) -> Iterator[str]:
     arguments = ["-c", _SERVE, str(model), str(port), str(CONTEXT), "embeds" if embeds else "chats"]
     process = ServerProcess(Path(sys.executable), arguments, log=folder / "llama.log")
     try:
-        eventually(lambda: answers(port), what=f"llama.cpp on port {port}: {process.last_words()}", within_seconds=90)
+        process.wait_until(lambda: answers(port), what=f"llama.cpp answers on port {port}", within_seconds=90)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.stop()

@@ -17,7 +17,6 @@ from yarl import URL
 
 from tests.servers.process import ServerProcess, free_ports
 from tests.servers.seaweedfs import listens
-from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_MINIO_LOSSY"
 EVERY = 3
@@ -73,7 +72,7 @@ def minio_lossy(minio: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         ["-m", "tests.servers.lossy", str(port), f"http://{parts.hostname}:{parts.port}"],
         log=folder / "lossy.log",
     )
-    eventually(lambda: listens(port), what=f"the proxy: {process.last_words()}")
+    process.wait_until(lambda: listens(port), what=f"the proxy listens on {port}")
     os.environ[VARIABLE] = f"s3+http://{parts.username}:{parts.password}@127.0.0.1:{port}"
     yield os.environ[VARIABLE]
     del os.environ[VARIABLE]

@@ -23,7 +23,6 @@ from tests.servers.cache import build_folder, cache_folder
 from tests.servers.go import MODULE, find_or_install_go
 from tests.servers.identity import Identity
 from tests.servers.process import ServerProcess
-from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_MINIO"
 FIXTURE = "minio"
@@ -105,7 +104,7 @@ class MinioProcess:
         }
         log = self._folder / "minio.log"
         process = ServerProcess(self._program, arguments, log=log, environment=environment)
-        eventually(lambda: is_ready(self.port), what=f"MinIO on port {self.port}: {log}")
+        process.wait_until(lambda: is_ready(self.port), what=f"MinIO is ready on port {self.port}")
         return process
 
 

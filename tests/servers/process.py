@@ -9,8 +9,10 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from tests.servers.waiting import NeverHappenedError, eventually
 
 # Run by a fresh interpreter between fork and the server: `preexec_fn` would do the same but may deadlock in a
 # process with threads. 1 is PR_SET_PDEATHSIG, 9 is SIGKILL; the parent may be gone before it was asked for.
@@ -24,6 +26,8 @@ if sys.platform == "linux":
 os.execv(program, [program, *arguments])
 """
 TERMINATE_SECONDS = 5.0
+# SeaweedFS speaks gRPC and a Redis cluster with its members this far above the port it is given.
+COMPANION = 10_000
 
 
 class ServerProcess:
@@ -71,25 +75,45 @@ class ServerProcess:
             self._process.kill()
             self._process.wait()
 
+    def wait_until(self, ready: Callable[[], bool], *, what: str, within_seconds: float = 30.0) -> None:
+        """Returns once it is. Raises NeverHappenedError with its last words: at once when it has ended, else at the
+        end of that time, and then it is stopped."""
+
+        def ended_or_ready() -> bool:
+            return self.exit_code is not None or ready()
+
+        try:
+            eventually(ended_or_ready, what=what, within_seconds=within_seconds)
+        except NeverHappenedError as error:
+            words = self.last_words()
+            self.stop()
+            raise NeverHappenedError(f"{error}\n{words}") from None
+        if self.exit_code is not None:
+            raise NeverHappenedError(f"ended before {what}\n{self.last_words()}")
+
     def last_words(self, lines: int = 15) -> str:
         text = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([f"{self.name}, exit code {self.exit_code}, {self.log}:", *text[-lines:]])
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on 127.0.0.1 that were free a moment ago, all different.
+    """Ports on 127.0.0.1 that were free a moment ago, all different, each with a free COMPANION.
 
-    They lie below the range from which the kernel takes ports of outgoing connections, so that only another
-    server could take one before its user does; who starts a server still tries again on "address in use".
+    Both lie below the range from which the kernel takes ports of outgoing connections, so that only another
+    server could take one before its user does; none is the companion of another.
     """
     found: list[int] = []
     while len(found) < count:
-        port = random.randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in found:
+        port = random.randrange(12_000, 12_000 + COMPANION)
+        if port not in found and _is_free(port) and _is_free(port + COMPANION):
             found.append(port)
     return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -18,7 +18,6 @@ from qdrant_client import QdrantClient, models
 
 from tests.servers.process import ServerProcess, free_ports
 from tests.servers.seaweedfs import listens
-from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_QDRANT"
 VERSION = "1.20.0"
@@ -170,7 +169,7 @@ def stand_in(folder: Path) -> Iterator[str]:
         log=folder / "qdrant.log",
     )
     try:
-        eventually(lambda: listens(port), what=f"the stand-in for Qdrant: {process.last_words()}", within_seconds=60)
+        process.wait_until(lambda: listens(port), what=f"the stand-in for Qdrant listens on {port}", within_seconds=60)
         yield f"http://:{KEY}@127.0.0.1:{port}"
     finally:
         process.stop()

@@ -19,7 +19,6 @@ import pytest
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.identity import Identity, write_private
 from tests.servers.process import ServerProcess
-from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_RABBITMQ"
 ADMIN_VARIABLE = "AIOS_TEST_RABBITMQ_ADMIN"
@@ -125,7 +124,7 @@ class RabbitProcess:
             environment=self._environment,
             folder=self._folder,
         )
-        eventually(self._is_up, what=f"RabbitMQ: {self._folder / 'rabbitmq.log'}", within_seconds=START_SECONDS)
+        process.wait_until(self._is_up, what=f"RabbitMQ is up on port {self.port}", within_seconds=START_SECONDS)
         return process
 
     def _is_up(self) -> bool:

@@ -12,7 +12,6 @@ import pytest
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.identity import write_private
 from tests.servers.process import ServerProcess, free_ports
-from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_REDIS"
 
@@ -66,9 +65,7 @@ class RedisProcess:
         ]
         policy = ["--maxmemory-policy", "noeviction", *self._options]
         process = ServerProcess(redis_program(), [*arguments, *policy], log=self._folder / "redis.log")
-        eventually(
-            lambda: answers(self.port, self._password), what=f"Redis on port {self.port}: {process.last_words()}"
-        )
+        process.wait_until(lambda: answers(self.port, self._password), what=f"Redis answers on port {self.port}")
         return process
 
 

@@ -12,7 +12,6 @@ import pytest
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.identity import Identity
 from tests.servers.process import ServerProcess
-from tests.servers.waiting import eventually
 
 VARIABLE = "AIOS_TEST_SEAWEEDFS"
 PORTS = 4
@@ -53,7 +52,7 @@ class SeaweedProcess:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self._folder)}
         environment |= {"AWS_ACCESS_KEY_ID": self._identity.user, "AWS_SECRET_ACCESS_KEY": self._identity.password}
         process = ServerProcess(self._program, arguments, log=self._folder / "weed.log", environment=environment)
-        eventually(lambda: listens(s3), what=f"SeaweedFS on port {s3}: {process.last_words()}", within_seconds=60)
+        process.wait_until(lambda: listens(s3), what=f"SeaweedFS listens on port {s3}", within_seconds=60)
         return process
 
 

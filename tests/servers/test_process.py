@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import process
-from tests.servers.process import ServerProcess, free_ports
+from tests.servers.process import COMPANION, ServerProcess, free_ports
 from tests.servers.waiting import NeverHappenedError, eventually
 
 SLEEP = Path("/bin/sleep")
@@ -70,10 +71,31 @@ def test_stopping_twice_is_harmless(started: list[ServerProcess]) -> None:
     assert server.exit_code == -signal.SIGTERM
 
 
+def test_a_server_that_ends_before_it_is_ready_says_at_once_what_it_said(tmp_path: Path) -> None:
+    server = ServerProcess(Path("/bin/sh"), ["-c", "echo no room; exit 7"], log=tmp_path / "sh.log")
+    with pytest.raises(NeverHappenedError, match=r"ended before it listens\nsh, exit code 7, .*\nno room"):
+        server.wait_until(lambda: False, what="it listens", within_seconds=60)
+
+
+def test_a_server_that_is_never_ready_is_stopped_and_its_words_told(tmp_path: Path) -> None:
+    server = ServerProcess(Path("/bin/sh"), ["-c", "echo starting; exec sleep 300"], log=tmp_path / "sh.log")
+    with pytest.raises(NeverHappenedError, match=r"not within 0\.5 s: it listens\nsh, exit code None, .*\nstarting"):
+        server.wait_until(lambda: False, what="it listens", within_seconds=0.5)
+    assert server.exit_code == -signal.SIGTERM
+
+
 def test_free_ports_are_different_and_below_those_of_outgoing_connections() -> None:
     ports = free_ports(50)
     assert len(set(ports)) == 50
-    assert max(ports) < 32_768
+    assert max(ports) + COMPANION < 32_768
+
+
+def test_a_port_whose_companion_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, free = free_ports(2)
+    choices = iter([taken, free])
+    monkeypatch.setattr("random.randrange", lambda *_: next(choices))
+    with socket.create_server(("127.0.0.1", taken + COMPANION)):
+        assert free_ports(1) == [free]
 
 
 def test_waiting_in_vain_names_what_was_waited_for() -> None:

@@ -27,7 +27,6 @@ from tests.servers.qdrant import KEY, StandIn, with_key
 from tests.servers.rabbitmq import RabbitProcess
 from tests.servers.redis import RedisProcess, redis_program
 from tests.servers.seaweedfs import listens
-from tests.servers.waiting import eventually
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def tls_rabbitmq(tmp_path_factory: pytest.TempPathFactory, authorities: Authorit
     except ServerUnavailableError as error:
         skip_or_fail(error)
     # The management answers a moment before the last listener is there.
-    eventually(lambda: listens(port), what=f"RabbitMQ with TLS: {node.process.last_words()}")
+    node.process.wait_until(lambda: listens(port), what=f"RabbitMQ listens with TLS on port {port}")
     account = f"{node.user}:{node.password}@127.0.0.1"
     yield TlsRabbit(
         TlsServer(f"amqps://{account}:{port}/", authorities),
@@ -136,7 +135,7 @@ def tls_minio(
         },
     )
     url = f"https://127.0.0.1:{port}/minio/health/cluster"
-    eventually(lambda: _answers(url, authorities.ours.authority), what=f"MinIO: {process.last_words()}")
+    process.wait_until(lambda: _answers(url, authorities.ours.authority), what=f"MinIO answers {url}")
     yield TlsServer(f"s3+https://{identity.user}:{identity.password}@127.0.0.1:{port}", authorities)
     process.stop()
 
@@ -181,7 +180,7 @@ def tls_qdrant(tmp_path_factory: pytest.TempPathFactory, authorities: Authoritie
     (port,), folder, files = free_ports(1), tmp_path_factory.mktemp("tls-qdrant"), authorities.ours
     words = [str(port), str(folder / "searches"), str(files.certificate), str(files.key)]
     process = ServerProcess(Path(sys.executable), ["-m", "tests.servers.tls", *words], log=folder / "qdrant.log")
-    eventually(lambda: listens(port), what=f"the stand-in for Qdrant: {process.last_words()}", within_seconds=60)
+    process.wait_until(lambda: listens(port), what=f"the stand-in for Qdrant listens on {port}", within_seconds=60)
     yield TlsServer(f"https://:{KEY}@127.0.0.1:{port}", authorities)
     process.stop()
 

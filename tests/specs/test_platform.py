@@ -23,7 +23,6 @@ from tests.cli.console import EXAMPLES, ROOT
 from tests.servers.availability import ServerUnavailableError, skip_or_fail
 from tests.servers.process import ServerProcess, free_ports
 from tests.servers.redis import answers, redis_program
-from tests.servers.waiting import eventually
 
 FOLDER = ROOT / "specs" / "platform"
 COMPOSE = YAML(typ="safe").load(FOLDER / "compose.yaml")
@@ -208,7 +207,7 @@ def test_the_command_of_valkey_starts_a_server_with_that_password(tmp_path: Path
         environment={"PATH": "/usr/bin:/bin", "AIOS_PASSWORD": "secret"},
     )
     try:
-        eventually(lambda: answers(port, "secret"), what=process.last_words())
+        process.wait_until(lambda: answers(port, "secret"), what=f"it answers on {port}")
         assert not answers(port)
         assert not answers(port, "another")
     finally:

@@ -120,7 +120,7 @@ def _proxy(url: str, port: int, log: Path) -> ServerProcess:
     parts = urlsplit(url)
     arguments = ["-m", "tests.servers.lossy", str(port), f"http://{parts.hostname}:{parts.port}"]
     process = ServerProcess(Path(sys.executable), arguments, log=log)
-    eventually(lambda: listens(port), what=f"the proxy: {process.last_words()}")
+    process.wait_until(lambda: listens(port), what=f"the proxy listens on {port}")
     return process
 
 
