@@ -83,7 +83,7 @@ def test_what_agents_wrote_into_a_folder_that_is_read_is_not_applied_and_told_on
         assert (ran.code, ran.err.count(told)) == (0, 1), ran.out + ran.err
         assert "evil" not in ran.out
     named = aios("up", "01-hello/out", "--once", cwd=tmp_path)
-    assert (named.code, f"delete 01-hello/out/{EXPORT_MARKER}" in named.err) == (1, True), named.err
+    assert (named.code, f"01-hello/out/{EXPORT_MARKER} says that" in named.err) == (1, True), named.err
     beside = aios("workspace", "export", "greeting", team, cwd=tmp_path)
     assert (beside.code, "01-hello holds YAML of its own" in beside.err) == (3, True), beside.err
 
@@ -96,6 +96,8 @@ def test_what_agents_wrote_into_a_folder_that_is_read_is_not_applied_and_told_on
         ("team/deep", ("..", "-"), "../../out"),
         ("team", (), "../out"),
         (".", ("-",), "./out"),
+        ("team", ("out",), "../out"),
+        ("team", ("out/deep",), "../out"),
     ],
 )
 def test_the_command_that_fetches_the_files_names_a_folder_that_is_not_read(

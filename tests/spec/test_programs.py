@@ -10,6 +10,11 @@ from aios.spec.programs import allow_fault, check_fault
     [
         (["python3 -m doctest x.py"], 'write ["python3", "-m", "doctest", "x.py"]'),
         (["python3 -c 'a b'", "c"], 'write ["python3", "-c", "a b", "c"]'),
+        (["cd x && pytest"], 'write ["sh", "-c", "cd x && pytest"]'),
+        (["FOO=1 pytest", "a b"], """write ["sh", "-c", "FOO=1 pytest 'a b'"]"""),
+        (["pytest | tee log"], 'write ["sh", "-c", "pytest | tee log"]'),
+        (["cat *.md"], 'write ["sh", "-c", "cat *.md"]'),
+        ([" "], "name one"),
         (["echo 'open"], 'write ["echo", "\'open"]'),
         ([" ruff", "check"], 'write ["ruff", "check"]'),
         (["/usr/bin/python3", "x.py"], 'write ["python3", "x.py"], or ["sh", "/usr/bin/python3", "x.py"]'),
@@ -20,7 +25,13 @@ def test_a_check_that_is_no_program_and_arguments_is_told_how_to_write_it(run: l
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("python3 -m", 'write "python3"'), (" ", "name one"), ("./gradlew", 'write "gradlew", or "sh"')]
+    ("name", "told"),
+    [
+        ("python3 -m", 'write "python3"'),
+        ("cd x && make", 'write "sh"'),
+        (" ", "name one"),
+        ("./gradlew", 'write "gradlew", or "sh"'),
+    ],
 )
 def test_what_a_member_may_run_is_a_name_alone(name: str, told: str) -> None:
     assert told in allow_fault(name)

@@ -25,7 +25,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("content", "message"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_file_is_refused_in_one_line(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes(content)
@@ -107,7 +107,7 @@ def test_list_as_kubectl_prints_it_can_be_read_back(tmp_path: Path) -> None:
     assert (project.spec.goal, project.metadata.uid) == ("x", "")
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 def test_file_of_countless_documents_is_cut_off(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("---\napiVersion: apps/v1\n" * 200_000)
 
@@ -140,18 +140,31 @@ def test_yaml_below_an_exported_folder_is_left_alone_and_the_folder_named(tmp_pa
     assert left_alone(exported_below(["team/models.yaml"], cwd=tmp_path)) == ""
 
 
-@pytest.mark.parametrize("named", ["out", "."])
-def test_an_exported_folder_that_is_named_itself_is_refused_with_what_to_do(named: str, tmp_path: Path) -> None:
-    folder = exported(tmp_path / "out")
-    cwd = folder if named == "." else tmp_path
+@pytest.mark.parametrize(
+    ("place", "named", "marker"),
+    [
+        ("", "out", "out/.aios-export"),
+        ("out", ".", ".aios-export"),
+        ("", "out/deep", "out/.aios-export"),
+        ("", "link", "out/.aios-export"),
+        ("out/deep", ".", "/out/.aios-export"),
+    ],
+)
+def test_an_exported_folder_and_one_within_it_are_refused_with_what_to_do(
+    place: str, named: str, marker: str, tmp_path: Path
+) -> None:
+    folder, cwd = exported(tmp_path / "out"), tmp_path / place
+    (tmp_path / "link").symlink_to(folder / "deep")
 
     refused = load([named], cwd=cwd)
 
     assert refused.files == ()
-    assert refused.findings[0].message.endswith(f"delete {Path(named) / EXPORT_MARKER}")
+    told = refused.findings[0].message
+    assert f"{marker} says that `aios workspace export` wrote" in told
+    assert told.endswith("delete that file")
     assert exported_below([named], cwd=cwd) == ()
     (folder / EXPORT_MARKER).unlink()
-    assert len(load([named], cwd=cwd).files) == 2
+    assert len(load([named], cwd=cwd).files) == (1 if "deep" in place + named or named == "link" else 2)
 
 
 def test_a_file_of_an_exported_folder_is_read_where_it_is_named(tmp_path: Path) -> None:

@@ -8,8 +8,11 @@ from aios.embedded.object_store import FolderObjects
 from aios.errors import EnvironmentProblemError
 from aios.spec.loading import load
 from aios.spec.sources import EXPORT_MARKER
+from aios.workspace.export import require_room
 from aios.workspace.head import CommitIntent
+from aios.workspace.manifest import Manifest
 from aios.workspace.store import Workspace
+from tests.workspace.unprivileged import unprivileged
 
 HOOK = ".git/hooks/pre-commit"
 
@@ -31,42 +34,31 @@ def found(folder: Path) -> list[str]:
     return sorted(path for path in every if path != EXPORT_MARKER)
 
 
-@pytest.mark.parametrize(
-    ("path", "repository", "into"),
-    [
-        (HOOK, "out", "out"),
-        (".GIT/config", "out", "out"),
-        (".git", "out", "out/build/files"),
-        (f"build/{HOOK}", "out", "out"),
-        (f"lib/{HOOK}", "out/lib", "out"),
-    ],
-)
-async def test_nothing_is_written_into_the_git_of_a_work_tree(
-    tmp_path: Path, path: str, repository: str, into: str
-) -> None:
+@pytest.mark.parametrize("into", ["out", "tree/out", "tree"])
+@pytest.mark.parametrize("path", [HOOK, ".GIT/config", ".git", f"lib/{HOOK}", "build/.git"])
+async def test_what_git_would_run_is_left_out_wherever_it_would_lie(tmp_path: Path, path: str, into: str) -> None:
     exported = await workspace(tmp_path, path)
-    (tmp_path / repository / ".git").mkdir(parents=True)
-    with pytest.raises(EnvironmentProblemError) as caught:
-        await exported.export(tmp_path / into)
-    assert f"{path!r} would be written into a git repository, {tmp_path / repository}, which" in str(caught.value)
-    assert "Name another folder, outside of it." in str(caught.value)
-    assert found(tmp_path / "out") == []
+    (tmp_path / "tree" / ".git").mkdir(parents=True)
+    written = await exported.export(tmp_path / into)
+    assert sorted(written.files) == found(tmp_path / into) == ["a.txt"]
 
 
-async def test_a_link_to_a_work_tree_is_one_and_a_work_tree_of_git_worktree_too(tmp_path: Path) -> None:
-    exported = await workspace(tmp_path, HOOK)
-    (tmp_path / "tree" / "src").mkdir(parents=True)
-    (tmp_path / "tree" / ".git").write_text("gitdir: elsewhere")
-    (tmp_path / "link").symlink_to(tmp_path / "tree" / "src")
-    with pytest.raises(EnvironmentProblemError, match="would be written into a git repository"):
-        await exported.export(tmp_path / "link")
-    assert found(tmp_path / "tree") == [".git"]
-
-
-async def test_a_repository_of_the_agents_own_is_exported_where_none_is(tmp_path: Path) -> None:
-    exported = await workspace(tmp_path, HOOK)
+@pytest.mark.parametrize("bare", ["", "lib/", "deep/Lib.git/"])
+@pytest.mark.parametrize("head", ["HEAD", "head"])
+async def test_no_folder_is_exported_as_a_bare_repository_whose_configuration_git_would_obey(
+    tmp_path: Path, bare: str, head: str
+) -> None:
+    files = [f"{bare}{name}" for name in ("config", "objects/x", "refs/x")]
+    exported = await workspace(tmp_path, f"{bare}{head}", *files)
     await exported.export(tmp_path / "out")
-    assert found(tmp_path / "out") == [HOOK, "a.txt"]
+    assert found(tmp_path / "out") == sorted(["a.txt", *files])
+
+
+async def test_a_file_named_head_in_no_repository_is_exported(tmp_path: Path) -> None:
+    files = ["HEAD", "lib/HEAD", "objects/x", "other/refs/x"]
+    exported = await workspace(tmp_path, *files)
+    await exported.export(tmp_path / "out")
+    assert found(tmp_path / "out") == sorted(["a.txt", *files])
 
 
 async def test_other_files_are_exported_into_a_work_tree(tmp_path: Path) -> None:
@@ -100,6 +92,23 @@ async def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None
     (tmp_path / "out").write_text("mine")
     with pytest.raises(EnvironmentProblemError, match=r"out is no folder\. Name another one\."):
         await exported.export(tmp_path / "out")
+
+
+async def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    exported = await workspace(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(EnvironmentProblemError, match=r"file/out cannot be written: .*/file does not allow it\. Name"):
+        await exported.export(tmp_path / "file" / "out")
+
+
+def test_a_folder_that_is_not_ours_is_told() -> None:
+    unprivileged(_into_a_locked_folder)
+
+
+def _into_a_locked_folder(place: Path) -> None:
+    (place / "locked").mkdir(mode=0o555)
+    with pytest.raises(EnvironmentProblemError, match=r"locked/out cannot be written: .*/locked does not allow it\."):
+        require_room(place / "locked" / "out", Manifest())
 
 
 async def test_what_agents_wrote_is_marked_and_no_reader_of_configuration_looks_there(tmp_path: Path) -> None:

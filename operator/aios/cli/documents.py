@@ -1,10 +1,14 @@
 """Resources as JSON and YAML for stdout: what was stated and found, without the store's book-keeping."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from io import StringIO
 
 from aios.spec.base import Resource
+
+_NO_BLOCK = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""What YAML prints nowhere but in double quotes, and the two separators that it takes for ends of lines."""
 
 
 def to_document(resource: Resource) -> dict[str, object]:
@@ -26,9 +30,8 @@ def to_json(documents: Sequence[dict[str, object]], *, single: bool) -> str:
 
 
 def to_yaml(documents: Sequence[object]) -> str:
-    """YAML documents, separated by `---`; long texts as blocks."""
+    """YAML documents, separated by `---`; texts of several lines as blocks where those can hold them."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.scalarstring import walk_tree
 
     yaml = YAML()
     yaml.default_flow_style = False
@@ -38,9 +41,24 @@ def to_yaml(documents: Sequence[object]) -> str:
     for number, document in enumerate(documents):
         if number:
             out.write("---\n")
-        walk_tree(document)
-        yaml.dump(document, out)
-    return out.getvalue().rstrip("\n")
+        yaml.dump(_styled(document), out)
+    return out.getvalue().removesuffix("\n")
+
+
+def _styled(value: object) -> object:
+    """`value` with the style of every text. Nothing in a block can be escaped: it keeps no carriage return, and of what
+    steers a terminal nothing would be left."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+
+    if isinstance(value, Mapping):
+        return {_styled(key): _styled(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_styled(each) for each in value]
+    if isinstance(value, str) and _NO_BLOCK.search(value):
+        return DoubleQuotedScalarString(value)
+    if isinstance(value, str) and "\n" in value:
+        return LiteralScalarString(value)
+    return value
 
 
 def _section(dumped: dict[str, object], key: str) -> dict[str, object]:

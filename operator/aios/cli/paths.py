@@ -55,9 +55,13 @@ def _outside(paths: Sequence[str]) -> str:
         return "../out"
     here = place = Path.cwd().resolve()
     read = [Path(path).expanduser().resolve() for path in paths if path != "-"]
-    while place != place.parent and any(place.is_relative_to(one) for one in read):
+    while place != place.parent and any(_overlap(place / "out", one) for one in read):
         place = place.parent
     return "./out" if place == here else os.path.relpath(place / "out", here)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 async def _ever_held(folder: "StateFolder") -> bool:

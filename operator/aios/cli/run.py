@@ -12,13 +12,14 @@ import typer
 
 from aios.cli.options import Namespace, State, Verbose
 from aios.cli.terminal import out, say, table
-from aios.errors import InvalidSpecError
+from aios.errors import EnvironmentProblemError, InvalidSpecError
 
 if TYPE_CHECKING:
     from aios.embedded.state_folder import StateFolder
     from aios.ports.resources import AnyResource
     from aios.spec.project import Project
     from aios.wiring.ending import Ended
+    from aios.wiring.stated import Sources
     from aios.workspace.manifest import Manifest
 
 app = typer.Typer(add_completion=False)
@@ -55,6 +56,8 @@ def run(
 
     With an `aios up` running in the state folder that one does the work; without, this command does.
     """
+    if to is not None and output is None:
+        _require_room(to)
     project = build_project(
         name or name_for(goal), namespace, team=team, goal=goal, inputs=inputs or [], privacy=privacy, timeout=timeout
     )
@@ -81,6 +84,14 @@ def run(
         say(f"why    {obstacle or command(f'aios logs {project.metadata.name}', folder, namespace=namespace)}")
         raise typer.Exit(1)
     _deliver(project, folder, to, files or ())
+
+
+def _require_room(to: Path) -> None:
+    """Raises EnvironmentProblemError before anything is paid for when no files could be exported to that place."""
+    from aios.workspace.export import require_room
+    from aios.workspace.manifest import Manifest
+
+    require_room(to, Manifest())
 
 
 def build_project(
@@ -125,7 +136,7 @@ def _carry_out(
     project: "Project", folder: "StateFolder", files: tuple[str, ...], driver: int | None, *, verbose: bool
 ) -> "Ended | None":
     """How it ended; None: the person stopped it. `driver`: the process that does the work, None: this one."""
-    from aios.cli.paths import say_left_alone
+    from aios.cli.paths import say_left_alone, stdin_of
     from aios.cli.progress import Progress
     from aios.cli.session import in_loop, prepare
     from aios.cli.state import typed
@@ -141,7 +152,8 @@ def _carry_out(
         raise NotFoundError(
             f'nothing knows a team "{project.spec.team}" yet: bring it in with `aios up PATH`, or add -f PATH'
         )
-    _refuse_stated(project, folder, files)
+    sources = Sources(files, stdin_of(files), namespace=project.metadata.namespace)
+    _refuse_stated(project, folder, sources)
     settings = prepare(folder, verbose=verbose)
     services = Services.from_settings(settings)
     with Progress(stream=sys.stderr, only=frozenset({project.run_id}), verbose=verbose) as progress:
@@ -152,7 +164,7 @@ def _carry_out(
         say_left_alone(files)
         options = UpOptions(
             state=folder,
-            sources=Sources(files, namespace=project.metadata.namespace),
+            sources=sources,
             services=services,
             once=True,
             project=project,
@@ -174,19 +186,17 @@ async def _stored(folder: "StateFolder", project: "Project") -> "AnyResource | N
         await resources.close()
 
 
-def _refuse_stated(project: "Project", folder: "StateFolder", files: tuple[str, ...]) -> None:
+def _refuse_stated(project: "Project", folder: "StateFolder", sources: "Sources") -> None:
     """Raises InvalidSpecError when a file states a project of that name: this one would take its place, and what
     stands in the file would not be what runs."""
     from aios.naming import ANNOTATION_SOURCE
-    from aios.wiring.stated import Sources
 
     found = asyncio.run(_stored(folder, project)) if folder.exists else None
     source = found.metadata.annotations.get(ANNOTATION_SOURCE, "") if found else ""
     if not source:
-        stated = Sources(files, namespace=project.metadata.namespace).load().catalogue.projects
-        source = ", ".join(files) if project.ref in stated else ""
+        source = ", ".join(sources.paths) if project.ref in sources.load().catalogue.projects else ""
     if source:
-        where = "what was piped into `aios up -`" if source == "-" else source
+        where = "what was piped in" if source == "-" else source
         raise InvalidSpecError(
             f'a project "{project.metadata.name}" is stated already, in {where}: give this one another --name, '
             "or change that one there"
@@ -211,18 +221,24 @@ def _stopped(project: "Project", folder: "StateFolder", *, watched: bool) -> str
 def _deliver(project: "Project", folder: "StateFolder", to: Path | None, files: Sequence[str]) -> None:
     from aios.cli.paths import export_command
     from aios.cli.reading import with_laptop
-    from aios.cli.workspace import workspace_of
+    from aios.cli.workspace import say_left_out, workspace_of
     from aios.wiring.ports import LaptopPorts
 
-    name = project.metadata.name
+    name, namespace = project.metadata.name, project.metadata.namespace
+    elsewhere = export_command(name, files, folder, namespace=namespace)
 
-    async def read(ports: LaptopPorts) -> "Manifest":
-        workspace = workspace_of(ports, project.metadata.namespace, name)
-        return await workspace.export(to) if to else await workspace.manifest((await workspace.head()).manifest)
+    async def read(ports: LaptopPorts) -> "tuple[Manifest, Manifest]":
+        workspace = workspace_of(ports, namespace, name)
+        whole = await workspace.manifest((await workspace.head()).manifest)
+        return whole, await workspace.export(to) if to else whole
 
-    manifest = with_laptop(folder.path, read)
-    rows = [[str(to / path) if to else path, str(entry.size)] for path, entry in sorted(manifest.files.items())]
+    try:
+        whole, given = with_laptop(folder.path, read)
+    except EnvironmentProblemError as error:
+        raise EnvironmentProblemError(f"{error} The project succeeded, its files are kept: {elsewhere}") from error
+    rows = [[str(to / path) if to else path, str(entry.size)] for path, entry in sorted(given.files.items())]
     for line in table(["FILE", "BYTES"], rows):
         out(line)
+    say_left_out(whole, given)
     if not to:
-        say(f"files  {export_command(name, files, folder, namespace=project.metadata.namespace)}")
+        say(f"files  {elsewhere}")

@@ -108,17 +108,28 @@ def export(
 ) -> None:
     """Write the files into a folder. Refuses to change a file that exists and differs.
 
-    A marker, .aios-export, stays in it: `aios up` reads no YAML there, for what agents wrote is not configuration.
+    A marker, .aios-export, stays in it: `aios up` reads no YAML there, for what agents wrote is not configuration. What
+    lies in a .git is left out: git would run it.
     In a pod: into a folder below /tmp, from which kubectl cp fetches them.
     """
 
-    async def work(ports: "WorkPorts") -> "Manifest":
-        await files_of(ports, namespace, project)
-        return await workspace_of(ports, namespace, project).export(folder)
+    async def work(ports: "WorkPorts") -> tuple["Manifest", "Manifest"]:
+        whole = await files_of(ports, namespace, project)
+        return whole, await workspace_of(ports, namespace, project).export(folder)
 
     from aios.cli.story import count
 
-    manifest = with_records(state, work)
-    for path in sorted(manifest.files):
+    whole, written = with_records(state, work)
+    for path in sorted(written.files):
         out(str(folder / path))
-    say(f"{count(len(manifest.files), 'file')} in {folder}")
+    say_left_out(whole, written)
+    say(f"{count(len(written.files), 'file')} in {folder}")
+
+
+def say_left_out(whole: "Manifest", written: "Manifest") -> None:
+    """On stderr, which files an export did not write."""
+    from aios.cli.story import count
+
+    if left := sorted(whole.files.keys() - written.files.keys()):
+        named = ", ".join(left[:3]) + (" ..." if len(left) > 3 else "")
+        say(f"left out: {count(len(left), 'file')} of a git repository ({named}), for git runs what is written there")

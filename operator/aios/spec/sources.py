@@ -43,7 +43,7 @@ def read_sources(
     sources: Sequence[str], *, stdin: TextIO | None, cwd: Path, seen: set[Path]
 ) -> Iterator[Source | Unreadable]:
     """Every file once, however often it is named. Folders are read whole, without hidden files and folders and without
-    exported ones; an exported folder that is named itself gives nothing, and says so.
+    exported ones; an exported folder that is named itself, or one within it, gives nothing, and says so.
 
     `seen`: files not to read again; what is read is added.
     """
@@ -52,8 +52,8 @@ def read_sources(
             yield _read_stdin(stdin)
             continue
         root = cwd / source
-        if is_exported(root):
-            yield Unreadable(source, _refusal(source))
+        if root.is_dir() and (marked := exported_around(root)) is not None:
+            yield Unreadable(source, _refusal(marked, cwd))
             continue
         files = [root] if not root.is_dir() else list(files_below(root))
         if not files:
@@ -97,6 +97,12 @@ def is_exported(folder: Path) -> bool:
     return os.path.lexists(folder / EXPORT_MARKER)
 
 
+def exported_around(folder: Path) -> Path | None:
+    """The nearest folder with the marker: `folder`, links followed, or one that it lies in."""
+    place = folder.resolve()
+    return next((around for around in (place, *place.parents) if is_exported(around)), None)
+
+
 def files_below(root: Path) -> Iterator[Path]:
     """The YAML in `root`, as `read_sources` finds it there."""
     for folder, names, exported in _walk(root):
@@ -115,10 +121,12 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str], bool]]:
         yield Path(place), names, exported
 
 
-def _refusal(source: str) -> str:
+def _refusal(marked: Path, cwd: Path) -> str:
+    marker = marked / EXPORT_MARKER
+    shown = marker.relative_to(cwd.resolve()) if marker.is_relative_to(cwd.resolve()) else marker
     return (
-        f"not read as YAML of yours: {EXPORT_MARKER} in it says that `aios workspace export` wrote what agents made "
-        f"there. If all of it is yours, or looked through, delete {Path(source) / EXPORT_MARKER}"
+        f"not read as YAML of yours: {shown} says that `aios workspace export` wrote what agents made there. "
+        "If all of it is yours, or looked through, delete that file"
     )
 
 

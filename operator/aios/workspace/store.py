@@ -24,7 +24,7 @@ from aios.parallel import in_parallel
 from aios.ports.object_store import ObjectStore
 from aios.spec.vocabulary import Privacy
 from aios.workspace import folder as folders
-from aios.workspace.export import make_marked, require_room
+from aios.workspace.export import make_marked, require_room, without_repositories
 from aios.workspace.head import Commit, CommitIntent, Head, commit_from, head_from, to_data
 from aios.workspace.manifest import EMPTY, FileEntry, Manifest
 from aios.workspace.paths import WorkspaceLimitError, check_totals
@@ -142,12 +142,12 @@ class Workspace:
 
     async def export(self, folder: Path) -> Manifest:
         """Write HEAD's files below `folder` beside whatever is there, with a marker that says so. Returns what was
-        written, the marker not among it.
+        written, the marker not among it; what would make a git repository is left out.
 
-        Raises EnvironmentProblemError, before anything is written, when that would change a file that exists, follow a
-        link, or put something into the `.git` of somebody's work tree, and when `folder` holds other YAML.
+        Raises EnvironmentProblemError, before anything is written, when that would change a file that exists or follow
+        a link, and when `folder` holds other YAML.
         """
-        manifest = await self.manifest((await self.head()).manifest)
+        manifest = without_repositories(await self.manifest((await self.head()).manifest))
         await asyncio.to_thread(require_room, folder, manifest)
         blobs = {sha256: await self._immutable("blobs", sha256) for sha256 in folders.shas(manifest)}
         await asyncio.to_thread(make_marked, folder, manifest)
