@@ -78,7 +78,7 @@ def test_metrics_are_served_at_the_address_that_is_stated(
     try:
         assert server.url.startswith(url)
         for host in asked:
-            assert urlopen(f"http://{host}:{server.port}/healthz", timeout=5).status == 200
+            assert urlopen(f"http://{host}:{server.port}/healthz", timeout=30).status == 200
     finally:
         server.close()
 
@@ -89,7 +89,7 @@ def test_where_the_kernel_has_no_ipv6_every_address_is_every_one_of_ipv4(monkeyp
     server = serve_metrics("test", "0", address="::")
     try:
         assert server.address == "0.0.0.0"
-        assert urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=5).status == 200
+        assert urlopen(f"http://127.0.0.1:{server.port}/healthz", timeout=30).status == 200
     finally:
         server.close()
     with pytest.raises(OSError, match="family"):
@@ -114,9 +114,9 @@ def test_metrics_and_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve_metrics("test", "0", ready=lambda: False)
     try:
         root = server.url.removesuffix("/metrics")
-        assert b'aios_build_info{process="test",version="0"} 1.0' in urlopen(server.url, timeout=5).read()
-        assert urlopen(f"{root}/healthz", timeout=5).status == 200
+        assert b'aios_build_info{process="test",version="0"} 1.0' in urlopen(server.url, timeout=30).read()
+        assert urlopen(f"{root}/healthz", timeout=30).status == 200
         with pytest.raises(HTTPError, match="503"):
-            urlopen(f"{root}/readyz", timeout=5)
+            urlopen(f"{root}/readyz", timeout=30)
     finally:
         server.close()

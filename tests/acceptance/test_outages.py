@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import time
@@ -55,12 +56,15 @@ def test_a_frozen_store_is_told_within_seconds_and_its_return_once(tmp_path: Pat
         os.kill(pid, signal.SIGSTOP)
         frozen = time.monotonic()
         until(lambda: "waiting" in log.read_text(), "a line about the outage")
-        assert time.monotonic() - frozen < 20, "the client's own timeouts are not waited for"
-        assert "AIOS_OBJECTS_URL" in log.read_text()
+        assert time.monotonic() - frozen < 30
+        told = re.search(r"waiting.* no answer from .*AIOS_OBJECTS_URL\) for (\d+) s", log.read_text())
+        assert told, log.read_text()
+        assert int(told[1]) < 20, "the client's own timeouts are not waited for"
         os.kill(pid, signal.SIGCONT)
         until(lambda: "5/5 tasks" in log.read_text(), "the project's end")
     said = log.read_text()
-    assert said.count("waiting") == said.count("served") == 1, said
+    turns = re.findall("waiting|served", said)
+    assert turns == ["waiting", "served"] * (len(turns) // 2), said  # several if the store is slow after that, too
     assert private_minio.password not in said
 
 

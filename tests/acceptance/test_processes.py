@@ -64,7 +64,7 @@ def test_a_worker_told_to_stop_ends_well(tmp_path: Path) -> None:
     with worker(tmp_path, "writer") as process:
         until(lambda: "no engine has published" in (tmp_path / "writer.log").read_text(), "a worker that waits")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_a_worker_needs_an_agent_or_a_configuration(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.acceptance.test_laptop import until
 from tests.cli.console import EXAMPLES, aios, running
 from tests.servers.minio import MinioProcess
 from tests.servers.rabbitmq import RabbitProcess, made_vhost
-from tests.servers.redis import RedisProcess
+from tests.servers.redis import RedisProcess, made_database
 
 MEMBERS = ("architect", "developer", "tester", "writer")
 EXAMPLE = EXAMPLES / "02-software-team"
@@ -31,7 +31,7 @@ def services(rabbitmq: RabbitProcess, minio: str, redis_server: str, tmp_path: P
         "AIOS_BROKER_URL": made_vhost(rabbitmq.url, rabbitmq.admin_url, name),
         "AIOS_BROKER_ADMIN_URL": rabbitmq.admin_url,
         "AIOS_OBJECTS_URL": f"{minio}?prefix={name}-",
-        "AIOS_SESSIONS_URL": redis_server.replace("/0", f"/{1 + int(name[:4], 16) % 15}"),
+        "AIOS_SESSIONS_URL": made_database(redis_server, name),
     }
 
 

@@ -13,6 +13,7 @@ from aios.naming import digest
 from tests.acceptance.test_laptop import until
 from tests.cli.console import EXAMPLES, aios, running
 from tests.servers.rabbitmq import RabbitProcess, made_vhost
+from tests.servers.redis import made_database
 
 EXAMPLE = EXAMPLES / "01-hello"
 
@@ -31,7 +32,7 @@ def services(rabbitmq: RabbitProcess, minio: str, redis_server: str, home: Path)
         "AIOS_BROKER_URL": made_vhost(rabbitmq.url, rabbitmq.admin_url, name),
         "AIOS_BROKER_ADMIN_URL": rabbitmq.admin_url,
         "AIOS_OBJECTS_URL": f"{minio}?prefix={name}-",
-        "AIOS_SESSIONS_URL": redis_server.replace("/0", f"/{1 + int(name[:4], 16) % 15}"),
+        "AIOS_SESSIONS_URL": made_database(redis_server, name),
     }
     run(home, stated)
     return stated

@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 
 from tests.agents.stage import Stage, staged
+from tests.skipped_time import skipped_time
+
+__all__ = ["skipped_time"]
 
 
 @pytest.fixture

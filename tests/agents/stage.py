@@ -34,7 +34,7 @@ RUN = "default/words/abc123"
 QUICK = Timings(
     lease_ttl=0.6,
     lease_renewal=0.1,
-    heartbeat_ttl=2.0,
+    heartbeat_ttl=60.0,
     heartbeat=0.2,
     watch=0.2,
     watch_pause=0.02,
@@ -152,8 +152,8 @@ class Stage:
         await self.broker.publish(queue, Message(f"dispatch:{RUN}/{task.name}/{attempt}", body))
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
-        """Wait for what a worker is about to do; fails the test after 20 seconds."""
-        async with asyncio.timeout(20):
+        """Wait for what a worker is about to do; fails the test after a minute."""
+        async with asyncio.timeout(60):
             while not await true():
                 await self.ports.journal.changed(0.02)
 
@@ -214,7 +214,7 @@ class Stage:
     async def ended(self, task: Task = TASK, *, attempt: int = 1) -> TaskResult:
         """Wait for the doorbell at the engine's queue, then read the result where the truth is."""
         async with self.broker.consume(engine_queue("default")) as consumer:
-            delivery = await consumer.receive(30)
+            delivery = await consumer.receive(60)
             assert delivery is not None, f"no doorbell; the record: {await self.kinds(task, attempt=attempt)}"
             assert delivery.message.body["task"] == task.name
             await delivery.ack()

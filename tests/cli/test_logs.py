@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from tests.acceptance.test_laptop import until
+from aios.embedded.state_folder import StateFolder
+from tests.acceptance.test_laptop import PATIENCE, until
 from tests.cli.console import aios, running
 
-TWO = """
+THREE = """
 apiVersion: aios.dev/v1alpha1
 kind: Model
 metadata: {name: slow}
 spec:
   provider: Scripted
-  script: [{reply: I took my time., delay: 3s}]
+  script: [{when: {task: three}, delay: 10m}, {reply: I took my time., delay: 3s}]
 ---
 apiVersion: aios.dev/v1alpha1
 kind: AgentTeam
@@ -25,31 +26,33 @@ kind: Project
 metadata: {name: s}
 spec:
   team: slow
-  goal: Two tasks.
+  goal: Three tasks.
   tasks:
   - {name: one, instructions: Wait.}
   - {name: two, instructions: Wait once more., dependsOn: [one]}
+  - {name: three, instructions: Outlive them., dependsOn: [two]}
 """
 ALL = ("claimed by", "I took my time.", "ended: Succeeded")
 
 
 def test_a_task_is_followed_to_its_end_and_waited_for_before_its_beginning(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(TWO)
+    (tmp_path / "s.yaml").write_text(THREE)
+    StateFolder(tmp_path / ".aios").open()
     one, two = tmp_path / "one.log", tmp_path / "two.log"
-    with running(tmp_path / "up.log", {}, "up", "s.yaml", "--once", "-C", ".aios") as up:
-        until(lambda: aios("logs", "s/one", "-C", ".aios", cwd=tmp_path).code == 0, "the first task's first record")
-        with (
-            running(one, {}, "logs", "s/one", "-f", "-C", ".aios") as first,
-            running(two, {}, "logs", "s/two", "-f", "-C", ".aios") as second,
-        ):
-            assert first.wait(timeout=60) == 0, one.read_text()
-            assert up.poll() is None, "it ends with its task, not with the run"
-            assert second.wait(timeout=60) == 0, two.read_text()
-        assert up.wait(timeout=60) == 0, (tmp_path / "up.log").read_text()
-    assert two.read_text().startswith('waiting: task "two" has not begun yet in default/s/')
+    with (
+        running(one, {}, "logs", "s/one", "-f", "-C", ".aios") as first,
+        running(two, {}, "logs", "s/two", "-f", "-C", ".aios") as second,
+    ):
+        for log in (one, two):  # both look by the time that there is anything to see
+            until(lambda log=log: "waiting: project" in log.read_text(), f"a line in {log}")  # type: ignore[misc]
+        with running(tmp_path / "up.log", {}, "up", "s.yaml", "--once", "-C", ".aios") as up:
+            assert first.wait(timeout=PATIENCE) == 0, one.read_text()
+            assert second.wait(timeout=PATIENCE) == 0, two.read_text()
+            assert up.poll() is None, "they end with their tasks, not with the run"
+            unknown = aios("logs", "s/tow", "-f", "-C", ".aios", cwd=tmp_path)
+    assert 'waiting: task "two" has not begun yet in default/s/' in two.read_text()
     for log in (one, two):
         told = log.read_text()
         assert [told.count(words) for words in ALL] == [1, 1, 1], told
         assert told.count("attempt 1\n") == 1
-    unknown = aios("logs", "s/tow", "-f", "-C", ".aios", cwd=tmp_path)
-    assert (unknown.code, unknown.err.endswith("there are: one, two\n")) == (1, True), unknown.err
+    assert (unknown.code, unknown.err.endswith("there are: one, two, three\n")) == (1, True), unknown.err

@@ -10,6 +10,7 @@ from aios.naming import digest
 from tests.cluster.operator_process import OperatorProcess
 from tests.servers.control_plane import ControlPlane
 from tests.servers.rabbitmq import RabbitProcess, made_vhost
+from tests.servers.redis import made_database
 
 ROOT = Path(__file__).parents[2]
 OPERATOR_NAMESPACE = "aios-system"
@@ -43,7 +44,7 @@ def services(rabbitmq: RabbitProcess, minio: str, redis_server: str, tmp_path: P
         "AIOS_BROKER_URL": made_vhost(rabbitmq.url, rabbitmq.admin_url, name),
         "AIOS_BROKER_ADMIN_URL": rabbitmq.admin_url,
         "AIOS_OBJECTS_URL": f"{minio}?prefix={name}-",
-        "AIOS_SESSIONS_URL": redis_server.replace("/0", f"/{1 + int(name[:4], 16) % 15}"),
+        "AIOS_SESSIONS_URL": made_database(redis_server, name),
     }
     os.environ.update(stated)
     yield stated

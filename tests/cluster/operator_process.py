@@ -43,7 +43,7 @@ class OperatorProcess:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            return process.wait(20)
+            return process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.conftest import OPERATOR_NAMESPACE
 from tests.cluster.operator_process import OperatorProcess
 from tests.cluster.pods import Process, start_worker
@@ -15,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "02-software-team"
 
 
+@pytest.mark.timeout(400)
 def test_a_project_runs_on_kubernetes_over_real_services(
     services: Mapping[str, str], installed: ControlPlane, namespace: str, tmp_path: Path, operator: OperatorProcess
 ) -> None:
@@ -37,5 +40,5 @@ def test_a_project_runs_on_kubernetes_over_real_services(
                 ).stdout
             )
 
-        eventually(succeeded, what=f"the project succeeds: {tmp_path}", within_seconds=90)
-    installed.kubectl("wait", "--for=condition=Complete", "project/word-count", "-n", namespace, "--timeout=20s")
+        eventually(succeeded, what=f"the project succeeds: {tmp_path}", within_seconds=150)
+    installed.kubectl("wait", "--for=condition=Complete", "project/word-count", "-n", namespace, "--timeout=60s")

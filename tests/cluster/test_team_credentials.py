@@ -122,6 +122,7 @@ def end_who_reads(plane: ControlPlane, namespace: str, secret: str) -> None:
     )
 
 
+@pytest.mark.timeout(400)
 async def test_who_deletes_the_key_has_every_password_made_anew_and_lets_who_works_end(
     team: Mapping[str, str], installed: ControlPlane, namespace: str, operator: OperatorProcess, rabbitmq: RabbitProcess
 ) -> None:

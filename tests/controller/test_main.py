@@ -25,7 +25,7 @@ async def release():
 
 async def ask_for_kinds():
     writing.set()
-    await asyncio.to_thread(time.sleep, 60)
+    await asyncio.to_thread(time.sleep, 300)
 
 async def reconcile(key):
     pass
@@ -38,7 +38,7 @@ asyncio.run(Controller(cluster, OperatorOptions(), SystemClock()).run())
 
 
 def test_an_operator_that_lost_the_lease_ends_while_a_thread_still_writes() -> None:
-    ended = subprocess.run([sys.executable, "-c", PROGRAM], check=False, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], check=False, capture_output=True, text=True, timeout=120)
     told = "another operator holds Lease aios-system/aios-operator; this operator ends at once, started again it waits"
     assert told in ended.stderr
     assert (ended.returncode, ended.stdout) == (3, "")

@@ -84,7 +84,7 @@ async def test_who_needs_no_store_is_reconciled_without_one_and_the_others_once_
     options = OperatorOptions(pace=Pace(first_delay=3600.0, longest_delay=3600.0))
     running = asyncio.create_task(Controller(cast("Cluster", installation), options, SystemClock()).run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await installation.asked.wait()
             assert {await installation.reconciled.get() for _ in range(2)} == {MODEL, PROJECT}
             installation.is_store_back = True

@@ -88,10 +88,12 @@ class FastClock:
 
 @dataclass
 class CountingProvider:
-    """Answers after `seconds`; counts who is with it and notes when each came. `failing` answers are errors first."""
+    """Answers after `seconds`, and not before `may_answer` is set where there is one; counts who is with it and notes
+    when each came. `failing` answers are errors first."""
 
     clock: FastClock
     seconds: float = 1.0
+    may_answer: asyncio.Event | None = None
     failing: list[ModelCallError] = field(default_factory=list)
     usage: Usage = ANSWER.usage
     inside: int = 0
@@ -105,6 +107,8 @@ class CountingProvider:
         self.inside += 1
         self.most = max(self.most, self.inside)
         try:
+            if self.may_answer is not None:
+                await self.may_answer.wait()
             await asyncio.sleep(self.seconds / FASTER)
         finally:
             self.inside -= 1

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.projects.laptop import Laptop
+from tests.skipped_time import skipped_time
+
+__all__ = ["skipped_time"]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 
 from aios.embedded.broker import SqliteBroker
@@ -21,11 +21,11 @@ from aios.spec.project import Project, ProjectSpec, RunStatus
 from aios.spec.team import AgentTeam
 from aios.spec.vocabulary import ProjectPhase
 from aios.tasks.attempt_events import Claimed, Ended
-from aios.tasks.run_events import RUN_EVENT, AnyRunEvent, Dispatched
+from aios.tasks.run_events import RUN_EVENT, AnyRunEvent, Dispatched, EngineStarted
 from tests.projects.building import MODELS, accepted, build_team
 from tests.projects.simulation import Answer, succeed
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 LEASE_SECONDS = 60.0
 
 
@@ -75,11 +75,17 @@ class Laptop:
         return engine, self._start(engine.run())
 
     def start_workers(
-        self, answer: Answer = succeed, *, delay: float = 0.0, ring: bool = True, let_go: bool = True
+        self,
+        answer: Answer = succeed,
+        *,
+        held: Mapping[str, asyncio.Event] | None = None,
+        ring: bool = True,
+        let_go: bool = True,
     ) -> None:
-        """`ring`: whether they tell of an attempt's end; `let_go`: whether they release its lease then."""
+        """`held`: tasks that are worked on until the event is set; `ring`: whether workers tell of an attempt's end;
+        `let_go`: whether they release its lease then."""
         for member in self.team.spec.members:
-            self._start(self._work(member.name, lambda key: self._attempt(key, answer, delay, ring, let_go)))
+            self._start(self._work(member.name, lambda key: self._attempt(key, answer, held or {}, ring, let_go)))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
@@ -103,7 +109,9 @@ class Laptop:
                 await delivery.ack()
                 self._start(attempted((run, task, attempt)))
 
-    async def _attempt(self, key: tuple[str, str, int], answer: Answer, delay: float, ring: bool, let_go: bool) -> None:
+    async def _attempt(
+        self, key: tuple[str, str, int], answer: Answer, held: Mapping[str, asyncio.Event], ring: bool, let_go: bool
+    ) -> None:
         run, task, attempt = key
         lease, holder = attempt_lease(run, task, attempt), f"w-{task}-{attempt}"
         stream = attempt_stream(run, task, attempt)
@@ -112,7 +120,8 @@ class Laptop:
         self.started.append((task, attempt))
         with contextlib.suppress(SequenceConflictError):  # fenced: the engine cancelled it
             await self.append(stream, 0, Claimed(epoch=1, worker=holder))
-            await asyncio.sleep(delay)
+            if task in held:
+                await held[task].wait()
             await self.append(stream, 1, Ended(result=answer(task, attempt)))
             if ring:
                 await self.ring(run, task, attempt)
@@ -158,6 +167,24 @@ class Laptop:
         run = (await self.project(ref)).run_id
         return await self.until(ref, lambda status: status.id == run and status.phase.ended)
 
+    async def driven_by(self, ref: Ref, engine: str) -> None:
+        """Wait until the engine has taken the run."""
+        run = (await self.project(ref)).run_id
+
+        async def taken() -> bool:
+            return any(isinstance(event, EngineStarted) and event.engine == engine for event in await self.events(run))
+
+        await self.eventually(taken)
+
+    async def claimed(self, ref: Ref, task: str) -> None:
+        """Wait until a worker has claimed the task's first attempt."""
+        stream = attempt_stream((await self.project(ref)).run_id, task, 1)
+
+        async def is_claimed() -> bool:
+            return await self.journal.head(stream) > 0
+
+        await self.eventually(is_claimed)
+
     async def running(self, ref: Ref) -> RunStatus:
         return await self.until(ref, lambda status: status.phase is ProjectPhase.RUNNING)
 
@@ -174,7 +201,3 @@ class Laptop:
 
 def attempts_of(events: list[object]) -> list[tuple[str, int]]:
     return [(event.task.name, event.attempt) for event in events if isinstance(event, Dispatched)]
-
-
-async def was_claimed(laptop: Laptop, stream: str) -> bool:
-    return await laptop.journal.head(stream) > 0

@@ -14,7 +14,7 @@ from aios.tasks.attempt_events import Claimed, Ended
 from aios.tasks.result import Outcome, TaskResult
 from aios.tasks.run_events import CancelRequested
 from tests.projects.building import CHAIN, build_project, build_team, task
-from tests.projects.laptop import Laptop, attempts_of, was_claimed
+from tests.projects.laptop import Laptop, attempts_of
 from tests.projects.simulation import answers
 
 
@@ -44,14 +44,17 @@ async def test_unchanged_yaml_and_a_recreated_project_start_nothing(laptop: Lapt
 async def test_a_project_deleted_midway_stops_and_goes_on_when_it_is_recreated(laptop: Laptop) -> None:
     await laptop.prepare()
     laptop.start_engine()
-    laptop.start_workers(delay=0.2)
+    go_on = asyncio.Event()
+    laptop.start_workers(held={"a": go_on})
     project = build_project("word-count", *CHAIN)
     ref = await laptop.apply(project)
     run = (await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))).id
+    await laptop.claimed(ref, "a")
     await laptop.resources.delete(ref)
     await laptop.eventually(lambda: was_cancelled(laptop, run))
     [cancelled] = [event for event in await laptop.events(run) if isinstance(event, CancelRequested)]
     assert cancelled.reason == DELETED
+    go_on.set()
     await laptop.apply(project)
     status = await laptop.until(ref, lambda one: one.phase is ProjectPhase.SUCCEEDED)
     assert status.id == run
@@ -60,11 +63,11 @@ async def test_a_project_deleted_midway_stops_and_goes_on_when_it_is_recreated(l
 async def test_cancel_stops_what_is_in_flight_and_fences_its_worker(laptop: Laptop) -> None:
     await laptop.prepare()
     laptop.start_engine()
-    laptop.start_workers(delay=30.0)
+    laptop.start_workers(held={"a": asyncio.Event()})
     ref = await laptop.apply(build_project("word-count", *CHAIN))
     status = await laptop.until(ref, lambda status: any(one.phase is TaskPhase.RUNNING for one in status.tasks))
     stream = attempt_stream(status.id, "a", 1)
-    await laptop.eventually(lambda: was_claimed(laptop, stream))
+    await laptop.claimed(ref, "a")
     await laptop.change(ref, cancel=True)
     status = await laptop.ended(ref)
     assert status.phase is ProjectPhase.CANCELLED
@@ -117,10 +120,12 @@ async def test_retry_repeats_what_failed_once_for_each_token(laptop: Laptop) -> 
 async def test_a_change_during_a_run_starts_the_next_when_this_one_is_finished(laptop: Laptop) -> None:
     await laptop.prepare()
     laptop.start_engine()
-    laptop.start_workers(delay=0.1)
+    go_on = asyncio.Event()
+    laptop.start_workers(held={"a": go_on})
     ref = await laptop.apply(build_project("word-count", *CHAIN))
     first = await laptop.running(ref)
     await laptop.change(ref, goal="Another goal.")
+    go_on.set()
     second = await laptop.ended(ref)
     assert second.id != first.id
     assert attempts_of([*await laptop.events(first.id)]) == [("a", 1), ("b", 1), ("c", 1)]

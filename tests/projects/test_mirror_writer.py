@@ -11,6 +11,7 @@ from aios.spec.base import Kind, Ref
 from aios.spec.project import RunStatus
 from aios.spec.vocabulary import ProjectPhase
 
+pytestmark = pytest.mark.usefixtures("skipped_time")
 REF = Ref(Kind.PROJECT, "default", "word-count")
 ENDED = RunStatus(id="default/word-count/1", phase=ProjectPhase.SUCCEEDED, sequence=7)
 

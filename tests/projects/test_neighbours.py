@@ -24,6 +24,8 @@ from tests.projects.building import CHAIN, MODELS, accepted, build_project, buil
 from tests.projects.laptop import Laptop
 
 SHARED = Ref(Kind.PROJECT, "default", "shared")
+HANDS_OFF = 0.4
+LETS_GO = "another engine has the run"
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ async def two(laptop: Laptop, tmp_path: Path) -> AsyncIterator[Two]:
     made, tasks = Two(laptop, theirs, stored.run_id), []
     for name, resources in (("theirs", theirs), ("ours", laptop.resources)):
         ports, neighbours = replace(laptop.ports, resources=resources), Declared(here=True, there=True)
-        engine = Engine(ports, name=name, sweep_seconds=0.05, hands_off_seconds=0.4, neighbours=neighbours)
+        engine = Engine(ports, name=name, sweep_seconds=0.05, hands_off_seconds=HANDS_OFF, neighbours=neighbours)
         tasks.append(asyncio.create_task(engine.run()))
         await eventually(partial(made.is_driven_by, name))
     yield made
@@ -162,20 +164,25 @@ async def test_a_shared_project_that_is_deleted_where_it_is_driven_goes_on_where
     two: Two, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Though who drove it drives on what else there is in that namespace."""
-    two.laptop.start_workers(delay=0.3)
-
-    async def theirs_knows() -> bool:
-        return "another engine has the run" in caplog.text
-
-    await eventually(theirs_knows)
+    go_on = asyncio.Event()
+    two.laptop.start_workers(held={"b": go_on})
+    await eventually(lambda: asyncio.sleep(0, LETS_GO in caplog.text))
     await two.laptop.resources.delete(SHARED)
-    await eventually(two.is_shown_as_done_there, within_seconds=10)
+    await eventually(partial(two.is_driven_by, "theirs"))
+    go_on.set()
+    await eventually(two.is_shown_as_done_there)
     assert await two.is_driven_by("theirs")
 
 
-async def test_a_shared_project_that_ends_here_is_shown_as_ended_there(two: Two) -> None:
-    two.laptop.start_workers(delay=0.3)
+async def test_a_shared_project_that_ends_here_is_shown_as_ended_there(
+    two: Two, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on = asyncio.Event()
+    two.laptop.start_workers(held={"b": go_on})
+    await eventually(lambda: asyncio.sleep(0, LETS_GO in caplog.text))
+    await asyncio.sleep(2 * HANDS_OFF)  # theirs asks meanwhile whether ours has left it
+    go_on.set()
     assert (await two.laptop.ended(SHARED)).phase is ProjectPhase.SUCCEEDED
-    await eventually(two.is_shown_as_done_there, within_seconds=10)
+    await eventually(two.is_shown_as_done_there)
     last = await two.laptop.journal.read(run_stream(two.run))
     assert (await two.laptop.project(SHARED)).status.run.sequence == len(last), "who only looks appends nothing"

@@ -81,6 +81,17 @@ def answers(port: int, password: str = "") -> bool:
         return False
 
 
+def made_database(url: str, name: str) -> str:
+    """The URL of a database of the server for who is called that (in hexadecimal), empty: there are fewer of them than
+    tests, and the leases that a killed one has left are nobody's."""
+    from redis import Redis
+
+    database = f"{url.removesuffix('/0')}/{1 + int(name[:4], 16) % 15}"
+    with Redis.from_url(database) as client:
+        client.flushdb()
+    return database
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of one server for all tests; each keeps to a prefix of its own."""

@@ -6,7 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -236,6 +236,14 @@ def web() -> Iterator[HTTPServer]:
     server.server_close()
 
 
+def passes(command: Sequence[str], service: Mapping[str, Any]) -> bool:
+    """As Docker takes it: a check that fails has failed once it did so that many times in a row."""
+    return any(
+        subprocess.run(command, check=False, timeout=60, capture_output=True).returncode == 0
+        for _ in range(service["healthcheck"]["retries"])
+    )
+
+
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 @pytest.mark.parametrize(("code", "healthy"), [(200, True), (503, False)])
 def test_qdrant_is_healthy_when_it_says_that_it_is_ready(
@@ -244,8 +252,7 @@ def test_qdrant_is_healthy_when_it_says_that_it_is_ready(
     monkeypatch.setattr(Answering, "code", code)
     _, *command = SERVICES["qdrant"]["healthcheck"]["test"]
     command[-1] = command[-1].replace("6333", str(web.server_port)).replace("$$", "$")
-    asked = subprocess.run(command, check=False, timeout=30, capture_output=True)
-    assert (asked.returncode == 0) == healthy
+    assert passes(command, SERVICES["qdrant"]) == healthy
 
 
 @pytest.mark.parametrize("code", [200, 503])
@@ -255,5 +262,4 @@ def test_our_own_processes_are_healthy_when_they_say_that_they_are_ready(
     monkeypatch.setattr(Answering, "code", code)
     _, _, *arguments = SERVICES["engine"]["healthcheck"]["test"]
     arguments[-1] = arguments[-1].replace("9464", str(web.server_port))
-    asked = subprocess.run([sys.executable, *arguments], check=False, timeout=30, capture_output=True)
-    assert (asked.returncode == 0) == (code == 200)
+    assert passes([sys.executable, *arguments], SERVICES["engine"]) == (code == 200)

@@ -147,7 +147,7 @@ async def test_killed_parent_takes_its_worker_along(tmp_path: Path) -> None:
     )
     child = int(parent.stdout)
     assert parent.returncode == -9
-    gone_within(10, lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
+    gone_within(30, lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
 
 
 def gone_within(seconds: float, holds: Callable[[], bool]) -> None:

@@ -80,7 +80,10 @@ async def test_nothing_is_cleared_away_under_a_worker_that_lives_and_it_is_said_
     assert told == [WORKERS_LIVE]
 
 
-async def test_a_worker_that_outlives_its_killed_parent_by_a_moment_is_waited_for(tmp_path: Path) -> None:
+async def test_a_worker_that_outlives_its_killed_parent_by_a_moment_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aios.wiring.laptop.LINGER_SECONDS", 30.0)
     state, told = StateFolder(tmp_path / ".aios"), list[str]()
     with contextlib.ExitStack() as held:
         held.enter_context(state.share())

@@ -29,7 +29,7 @@ class Looks(SystemClock):
 
     async def one(self) -> None:
         """Return when it has looked once more."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             self._go.release()
             await self._there.acquire()
 

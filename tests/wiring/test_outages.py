@@ -27,10 +27,11 @@ class Shaky:
 
     up = True
     managed = True
-    error: Exception = ServiceUnavailableError(AWAY)
-    refusal: Exception = ServiceUnavailableError("the management does not answer")
 
     def __init__(self) -> None:
+        # Each its own: what is told is noted on the error itself.
+        self.error: Exception = ServiceUnavailableError(AWAY)
+        self.refusal: Exception = ServiceUnavailableError("the management does not answer")
         self.frozen = asyncio.Event()
         self.frozen.set()
 
@@ -63,7 +64,7 @@ class Told:
         self._news.set()
 
     async def news(self) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self._news.wait()
         self._news.clear()
         return self.lines[-1]

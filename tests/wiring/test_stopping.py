@@ -11,6 +11,8 @@ import pytest
 from aios.wiring.stopping import GIVEN_UP, before
 
 CODE = 77
+WITHIN = 15.0
+"""Seconds; what is stuck is so for 60."""
 STUCK = {
     "a thread": "await asyncio.to_thread(time.sleep, 60)",
     "the loop": "time.sleep(60)",
@@ -22,7 +24,7 @@ STUCK = {
             pass""",
 }
 PROGRAM = """
-import asyncio, sys, time
+import asyncio, os, sys, time
 from aios.wiring.stopping import Stoppable
 
 async def stuck():
@@ -34,7 +36,12 @@ async def work(stop):
     await {until}
     return "done"
 
-stoppable = Stoppable(code={code}, longest={longest})
+class Telling(Stoppable):
+    def _tell(self, number, frame):
+        super()._tell(number, frame)
+        os.write(1, b"told\\n")
+
+stoppable = Telling(code={code}, longest={longest})
 print(stoppable.run(work), stoppable.told, stoppable.gave_up, flush=True)
 sys.exit({code})
 """
@@ -48,8 +55,9 @@ def told(stuck: str, *, until: str, signals: int, longest: float | None = None) 
         try:
             assert process.stdout
             assert process.stdout.readline() == "works\n"
-            for _ in range(signals):
-                time.sleep(0.3)  # two of a kind at once are one to the kernel
+            process.send_signal(signal.SIGINT)
+            for _ in range(1, signals):
+                assert process.stdout.readline() == "told\n"  # two of a kind at once are one to the kernel
                 process.send_signal(signal.SIGINT)
             began = time.monotonic()
             out, err = process.communicate(timeout=30)
@@ -62,7 +70,7 @@ def told(stuck: str, *, until: str, signals: int, longest: float | None = None) 
 @pytest.mark.parametrize("stuck", STUCK)
 def test_the_second_signal_ends_it(stuck: str) -> None:
     out, err, seconds = told(STUCK[stuck], until="task", signals=2)
-    assert seconds < 6
+    assert seconds < WITHIN
     assert "done" not in out
     assert GIVEN_UP in err or "None 2 True" in out
 
@@ -70,14 +78,14 @@ def test_the_second_signal_ends_it(stuck: str) -> None:
 @pytest.mark.parametrize("stuck", ["a thread", "a task that is not cancelled"])
 def test_what_was_told_to_stop_and_did_is_not_held_by_what_is_left(stuck: str) -> None:
     out, _, seconds = told(STUCK[stuck], until="stop.wait()", signals=1)
-    assert seconds < 8
+    assert seconds < WITHIN
     if stuck == "a thread":
         assert "done 1 False" in out, "its last word is said before the thread is given up"
 
 
 def test_one_signal_is_enough_where_there_is_a_longest_time() -> None:
     _, err, seconds = told(STUCK["a thread"], until="task", signals=1, longest=0.5)
-    assert seconds < 5
+    assert seconds < WITHIN
     assert GIVEN_UP in err
 
 

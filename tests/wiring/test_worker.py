@@ -45,19 +45,19 @@ def test_pod_without_services_is_alive_and_not_ready_until_it_is_stopped(config:
             assert said["agent"] == "t-developer"
             found = re.search(r"(http://[^/]+)/", said["message"])
             assert found, said
-            with urllib.request.urlopen(f"{found[1]}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"{found[1]}/healthz", timeout=30) as answer:
                 assert answer.status == 200
             with pytest.raises(urllib.error.HTTPError, match="503"):
-                urllib.request.urlopen(f"{found[1]}/readyz", timeout=5)
+                urllib.request.urlopen(f"{found[1]}/readyz", timeout=30)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             process.kill()
 
 
 def test_worker_outside_a_pod_without_a_state_folder_says_what_to_do(config: Path) -> None:
     with start(config) as process:
-        assert process.wait(timeout=20) == 3
+        assert process.wait(timeout=60) == 3
         assert process.stderr
         assert "--state DIR" in process.stderr.read()
 
