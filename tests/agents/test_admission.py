@@ -80,13 +80,13 @@ async def test_with_the_store_away_a_paid_call_waits_and_the_task_goes_on_when_i
 async def test_waiting_for_the_store_takes_none_of_the_tasks_time(stage: Stage) -> None:
     outage = Outage()
     ports = replace(stage.ports, sessions=OutageSessions(stage.ports.sessions, outage))
-    stage.limits = Limits(task_timeout="6s")
+    stage.limits = Limits(task_timeout="8s")
     model = FakeModel([reply("Done.")])
     await stage.dispatch(model="strong")
     outage.away = True
     async with stage.running(stage.worker(model, ports=ports)):
         await stage.recorded("Inputs")
-        await asyncio.sleep(7.5)  # longer than the task may take
+        await asyncio.sleep(9.5)  # longer than the task may take
         outage.away = False
         assert (await stage.ended()).outcome is Outcome.SUCCEEDED
     assert len(model.asked) == 1
@@ -94,20 +94,20 @@ async def test_waiting_for_the_store_takes_none_of_the_tasks_time(stage: Stage) 
 
 async def test_waiting_for_a_turn_takes_none_of_the_tasks_time_but_the_work_after_it_does(stage: Stage) -> None:
     stage.models = {"local": LOCAL.model_copy(update={"limits": ModelLimits(concurrency=1)}), "strong": CLOUD}
-    stage.limits = Limits(task_timeout="6s")
+    stage.limits = Limits(task_timeout="8s")
     assert await stage.ports.leases.acquire(SLOT, "another replica", ttl=60)
     model = FakeModel([reply("Done.")], during=for_ever)
     await stage.dispatch()
     async with stage.running(stage.worker(model)):
         await stage.recorded("Inputs")
-        await asyncio.sleep(7.5)
+        await asyncio.sleep(9.5)
         assert "1 calls are under way" in await waits(stage), "the wait is shown as long as it lasts"
         await stage.ports.leases.release(SLOT, "another replica")
         await stage.recorded("CallStarted")
         ended = await stage.ended()
     assert ended.outcome is Outcome.TIMED_OUT
     assert re.fullmatch(
-        r"not finished within 6s \(taskTimeout\), not counting \d+ s in which its calls waited", ended.message
+        r"not finished within 8s \(taskTimeout\), not counting \d+ s in which its calls waited", ended.message
     )
     assert (len(model.asked), ended.spend.in_doubt) == (1, 1)
 

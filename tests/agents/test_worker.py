@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from aios.agents import worker
+from aios.agents.task_time import TaskTime
 from aios.agents.worker import POISON_CLAIMS
 from aios.errors import ModelCallError
 from aios.models.unusable import UnusableAnswerError
@@ -93,16 +95,24 @@ async def test_a_task_past_its_time_ends_and_nothing_of_it_survives(stage: Stage
 async def test_what_we_need_to_start_is_not_taken_from_the_tasks_time(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    order, loaded = [], threading.Event()
+
     def slowly() -> None:
-        time.sleep(7)  # longer than the task may take
+        time.sleep(0.2)
+        order.append("preloaded")
         loaded.set()
 
-    loaded = threading.Event()
+    class Noted(TaskTime):
+        def running(self) -> AbstractAsyncContextManager[None]:
+            order.append("the task's time runs")
+            return super().running()
+
+    monkeypatch.setattr(worker, "TaskTime", Noted)
     monkeypatch.setattr(worker, "_PRELOADED", loaded)
     monkeypatch.setattr(worker, "preload", slowly)
-    stage.limits = Limits(task_timeout="6s")
     await stage.dispatch()
     assert (await stage.play(FakeModel([WRITE, DONE]))).outcome is Outcome.SUCCEEDED
+    assert order == ["preloaded", "the task's time runs"]
 
 
 async def test_a_model_that_refuses_ends_the_attempt_with_its_words(stage: Stage) -> None:

@@ -103,11 +103,13 @@ async def hold_messages(store: str, place: Path, arguments: Sequence[str]) -> No
 
 
 async def settle_messages(store: str, place: Path, _: Sequence[str]) -> None:
-    """Take and acknowledge messages until none came for a while; tell their ids."""
+    """Take and acknowledge messages until one says to stop; tell the ids of the others."""
     broker = _named(known.BROKERS, store).open(place)
     async with broker.consume("work") as consumer:
-        while delivery := await consumer.receive(3):
+        while delivery := await consumer.receive(60):
             await delivery.ack()
+            if "stop" in delivery.message.body:
+                break
             _tell(delivery.message.id)
     await broker.close()
 

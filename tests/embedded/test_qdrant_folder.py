@@ -20,6 +20,7 @@ from aios.embedded.qdrant_folder import COLLECTION, QdrantFolder
 from aios.errors import EnvironmentProblemError, ServiceUnavailableError
 from aios.ports.knowledge import Memory
 from aios.spec.vocabulary import Privacy
+from tests.contract.waiting import eventually
 
 LOOKS = 4 * module.LOOK_SECONDS
 """Seconds in which the thread has looked whether others wait."""
@@ -48,14 +49,17 @@ def _cannot(*_: object, **__: object) -> NoReturn:
 async def test_who_cannot_look_whether_others_wait_lets_go_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    async def others_get_it() -> bool:
+        lock = try_lock(tmp_path / "open")
+        if lock is not None:
+            os.close(lock)
+        return lock is not None
+
     knowledge = QdrantKnowledge(tmp_path)
     await _remember(knowledge, "text 1")
     with monkeypatch.context() as broken:
         broken.setattr(module, "is_locked", _cannot)
-        await asyncio.sleep(LOOKS)
-    lock = try_lock(tmp_path / "open")
-    assert lock is not None, "others get the folder"
-    os.close(lock)
+        await eventually(others_get_it)
     assert "Too many open files" in caplog.text
     await _remember(knowledge, "text 2")
     assert await _found(knowledge) == ["text 1", "text 2"]
@@ -110,8 +114,7 @@ async def test_a_store_that_does_not_close_properly_ends_no_thread(
 
     monkeypatch.setattr(QdrantClient, "close", close_badly)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
-    await asyncio.sleep(LOOKS)
-    assert "not closed properly" in caplog.text
+    await eventually(lambda: asyncio.sleep(0, "not closed properly" in caplog.text))
     await _remember(knowledge, "text 2")
     assert await _found(knowledge) == ["text 1", "text 2"]
     await _close(knowledge)

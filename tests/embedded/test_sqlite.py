@@ -101,7 +101,7 @@ async def test_cancelled_caller_leaves_no_half_transaction(tmp_path: Path) -> No
 async def test_write_waits_for_a_lock_held_elsewhere_and_gives_up_at_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 60.0)
     database = Database(tmp_path / "x.db", SCHEMA)
     await database.write(_insert(1))
     other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
@@ -110,6 +110,7 @@ async def test_write_waits_for_a_lock_held_elsewhere_and_gives_up_at_last(
     await asyncio.sleep(0.05)
     other.execute("ROLLBACK")
     assert await waiting == 1
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.3)
     other.execute("BEGIN IMMEDIATE")
     assert await database.read(_numbers) == [1, 2], "readers do not wait"
     with pytest.raises(ServiceUnavailableError, match=r"x\.db.*locked"):

@@ -193,7 +193,8 @@ REPLICAS = 5
 async def test_a_disk_that_fills_up_in_the_midst_of_work_loses_and_repeats_nothing(
     tmp_path: Path, killed: bool
 ) -> None:
-    Workload(1, 10, 0, tmp_path / "receipts").write(tmp_path / "work.yaml")
+    # So much, and so slow, that it is not over before the disk is full.
+    Workload(1, 25, 0, tmp_path / "receipts", delay="2s").write(tmp_path / "work.yaml")
     with small_disk(tmp_path / "disk", mebibytes=16) as disk:
         ground = Ground(disk, tmp_path)
         process = ground.up()

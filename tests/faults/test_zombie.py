@@ -18,7 +18,7 @@ from tests.servers.waiting import eventually
 async def test_a_frozen_worker_that_wakes_finds_its_claim_over(tmp_path: Path, services: RealServices) -> None:
     ledger, log = tmp_path / "ledger.jsonl", tmp_path / "frozen.log"
     variables = {**services.variables, "AIOS_SCRIPTED_LEDGER": str(ledger)}
-    Batch(tasks=1, workers=1, delay="1500ms").write(tmp_path / "work.yaml")
+    Batch(tasks=1, workers=1, delay="5s").write(tmp_path / "work.yaml")
     with ExitStack() as stack:
         frozen = stack.enter_context(running(log, variables, "worker", "--agent", AGENT))
         words = ("engine", tmp_path / "work.yaml", "--once", "-C", tmp_path / ".aios")

@@ -79,6 +79,7 @@ def test_a_server_that_ends_before_it_is_ready_says_at_once_what_it_said(tmp_pat
 
 def test_a_server_that_is_never_ready_is_stopped_and_its_words_told(tmp_path: Path) -> None:
     server = ServerProcess(Path("/bin/sh"), ["-c", "echo starting; exec sleep 300"], log=tmp_path / "sh.log")
+    eventually(lambda: "starting" in server.log.read_text(), what="its first word")
     with pytest.raises(NeverHappenedError, match=r"not within 0\.5 s: it listens\nsh, exit code None, .*\nstarting"):
         server.wait_until(lambda: False, what="it listens", within_seconds=0.5)
     assert server.exit_code == -signal.SIGTERM

@@ -46,7 +46,7 @@ class _UnrulyConsumer:
         first = await self._inner.receive(wait)
         if first is None or first.redelivered or self._random.random() < 0.5:  # to no message often: it would die
             return first
-        second = await self._inner.receive(0.01)
+        second = await self._inner.receive(0.1)
         if second is None:
             return first
         await first.nack(requeue=True)

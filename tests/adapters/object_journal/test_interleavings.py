@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from aios.adapters.object_journal.journal import ObjectJournal
 from aios.errors import CompactedError, SequenceConflictError, ServiceUnavailableError
 from aios.ports.journal import Journal, Record, Snapshot
+from aios.ports.object_store import ObjectStore
+from tests.adapters.object_journal.clock import HandClock
 from tests.adapters.object_journal.stores import Fate, MemoryObjects, Stage, StagedObjects
 
 PATIENCE = 200
@@ -29,6 +31,11 @@ class Witness:
     refused: set[str] = field(default_factory=set)
     seen: list[tuple[str, ...]] = field(default_factory=list)
     """The whole stream as some reader saw it, ids in order."""
+
+
+def _journal(objects: ObjectStore) -> ObjectJournal:
+    """Its clock stands still: when it asks the index again does not hang on how fast the machine is."""
+    return ObjectJournal(objects, clock=HandClock())
 
 
 async def _whole(journal: Journal) -> tuple[str, ...]:
@@ -92,7 +99,7 @@ async def _compact(journal: Journal, backs: Sequence[int]) -> None:
 
 
 async def _assert_true(store: MemoryObjects, witness: Witness) -> None:
-    fresh = ObjectJournal(store)
+    fresh = _journal(store)
     whole = await _whole(fresh)
     assert len(set(whole)) == len(whole), "a double"
     assert await fresh.head("s") == len(whole)
@@ -122,7 +129,7 @@ def test_no_order_of_calls_and_no_lost_reply_breaks_a_stream(
     store, witness = MemoryObjects(), Witness()
 
     def client() -> ObjectJournal:
-        return ObjectJournal(StagedObjects(store, stage, fate))
+        return _journal(StagedObjects(store, stage, fate))
 
     def fate() -> Fate:
         return random.choice(BAD) if random.random() < chance else Fate.ANSWERED
@@ -164,7 +171,7 @@ def _every_order(scene: Scene) -> int:
 
 
 async def _two_first_appends(stage: Stage, store: MemoryObjects, witness: Witness) -> None:
-    one, two = (ObjectJournal(StagedObjects(store, stage)) for _ in range(2))
+    one, two = (_journal(StagedObjects(store, stage)) for _ in range(2))
     await stage.play(
         _append(one, 0, [Record({}), Record({})], witness),
         _append(two, 0, [Record({})], witness),
@@ -174,9 +181,9 @@ async def _two_first_appends(stage: Stage, store: MemoryObjects, witness: Witnes
 
 
 async def _append_and_compaction(stage: Stage, store: MemoryObjects, witness: Witness) -> None:
-    await _append(ObjectJournal(store), 0, [Record({}), Record({})], witness)
-    writer, compacting = (ObjectJournal(StagedObjects(store, stage)) for _ in range(2))
-    ids = await _whole(ObjectJournal(store))
+    await _append(_journal(store), 0, [Record({}), Record({})], witness)
+    writer, compacting = (_journal(StagedObjects(store, stage)) for _ in range(2))
+    ids = await _whole(_journal(store))
     await stage.play(
         _append(writer, 2, [Record({})], witness),
         compacting.compact(Snapshot("s", 2, {"ids": list(ids)})),
@@ -186,14 +193,14 @@ async def _append_and_compaction(stage: Stage, store: MemoryObjects, witness: Wi
 
 async def _late_append_and_compaction(stage: Stage, store: MemoryObjects, witness: Witness) -> None:
     """A writer that knows only the first append, while the second is compacted."""
-    late = ObjectJournal(StagedObjects(store, stage))
-    await _append(ObjectJournal(store), 0, [Record({})], witness)
+    late = _journal(StagedObjects(store, stage))
+    await _append(_journal(store), 0, [Record({})], witness)
     await stage.play(late.head("s"))
-    await _append(ObjectJournal(store), 1, [Record({}), Record({})], witness)
-    ids = await _whole(ObjectJournal(store))
+    await _append(_journal(store), 1, [Record({}), Record({})], witness)
+    ids = await _whole(_journal(store))
     await stage.play(
         _append(late, 1, [Record({})], witness),
-        ObjectJournal(StagedObjects(store, stage)).compact(Snapshot("s", 3, {"ids": list(ids)})),
+        _journal(StagedObjects(store, stage)).compact(Snapshot("s", 3, {"ids": list(ids)})),
     )
     assert len(witness.refused) == 1
     await _assert_true(store, witness)
@@ -202,11 +209,11 @@ async def _late_append_and_compaction(stage: Stage, store: MemoryObjects, witnes
 async def _deletion_and_new_life(stage: Stage, store: MemoryObjects, witness: Witness) -> None:
     """What is begun while the stream is deleted is there wholly or not at all, and never mixed with what was."""
     old = [Record({}), Record({})]
-    await _append(ObjectJournal(store), 0, old, Witness())
-    deleting, beginning = (ObjectJournal(StagedObjects(store, stage)) for _ in range(2))
+    await _append(_journal(store), 0, old, Witness())
+    deleting, beginning = (_journal(StagedObjects(store, stage)) for _ in range(2))
     await stage.play(deleting.head("s"))
     await stage.play(deleting.delete("s"), _append(beginning, 0, [Record({})], witness, tries=1))
-    whole = await _whole(ObjectJournal(store))
+    whole = await _whole(_journal(store))
     assert whole == witness.accepted.get(1, ())
     assert not witness.accepted or not witness.refused
 

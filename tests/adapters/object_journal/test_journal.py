@@ -1,7 +1,6 @@
 """ObjectJournal: late writers, compaction that was cut off, deletion and what comes after it, a damaged store."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import pytest
 
@@ -10,23 +9,8 @@ from aios.adapters.object_journal.lives import DELETION_SECONDS
 from aios.adapters.object_journal.position import LIFE_SECONDS, MAX_ENDS, NEAR
 from aios.errors import CompactedError, EnvironmentProblemError, SequenceConflictError, ServiceUnavailableError
 from aios.ports.journal import Journal, Record, Snapshot, Stored
+from tests.adapters.object_journal.clock import HandClock
 from tests.adapters.object_journal.stores import FailingObjects, MemoryObjects
-
-
-class HandClock:
-    """Clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 def _records(*numbers: int) -> list[Record]:

@@ -59,7 +59,7 @@ async def test_broken_doorbell_delays_news_and_no_append() -> None:
     assert await journal.append("s", 0, [Record({})]) == 1
     begun = time.monotonic()
     await journal.changed(60)
-    assert time.monotonic() - begun < POLL_SECONDS * 5
+    assert time.monotonic() - begun < 30, "it does not wait to the end"
     await journal.close()
 
 

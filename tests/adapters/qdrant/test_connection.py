@@ -26,7 +26,8 @@ async def test_a_key_without_tls_writes_nothing_to_stderr(qdrant_server: Path) -
         async with server.asked() as client:
             await client.get_collections()
     await server.close()
-    assert written == []
+    # Whatever else is thrown away meanwhile may not have been closed.
+    assert [one.message for one in written if not issubclass(one.category, ResourceWarning)] == []
 
 
 @pytest.mark.parametrize(

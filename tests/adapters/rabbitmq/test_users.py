@@ -20,6 +20,7 @@ from aios.naming import dead_letter_queue, engine_queue, queue_name
 from aios.ports.access import Grantee, NoUsersError
 from aios.ports.broker import Message
 from aios.wiring.services import with_credentials
+from tests.contract.waiting import eventually
 from tests.servers.rabbitmq import RabbitProcess, ask
 
 TEAM, PASSWORD = Grantee("default", "team", "here"), "of-the-team"
@@ -82,7 +83,11 @@ async def test_a_worker_takes_its_members_bells_and_rings_at_the_engine(
         heard = await consumer.receive(10)
         assert heard is not None
         await heard.ack()
-    assert await admin.dead_letters(OURS) == (BELL,)
+
+    async def is_dead() -> bool:
+        return await admin.dead_letters(OURS) == (BELL,)
+
+    await eventually(is_dead)  # a quorum queue hands over what was refused a moment later
 
 
 @pytest.mark.parametrize("queue", [*THEIRS, ENGINE, dead_letter_queue(OURS)])
@@ -170,8 +175,15 @@ async def test_who_was_revoked_is_put_out(team_url: str, users: RabbitUsers) -> 
     await server.channel()
     await users.revoke(TEAM)
     await users.revoke(TEAM)
-    with pytest.raises(ServiceUnavailableError):
-        await server.channel()  # over the connection that was open
+
+    async def is_out() -> bool:
+        try:
+            await server.channel()  # over the connection that was open, until it is closed, a moment later
+        except ServiceUnavailableError:
+            return True
+        return False
+
+    await eventually(is_out)
     await server.close()
 
 

@@ -102,11 +102,11 @@ async def test_an_announcement_reaches_others_and_a_restart_only_costs_hints(own
     speaker = RedisAnnouncements(own_redis.url, PREFIX, "journal")
     listener = RedisAnnouncements(own_redis.url, PREFIX, "journal")
     heard = asyncio.create_task(_until_heard(listener, speaker))
-    await asyncio.wait_for(heard, 10)
+    await asyncio.wait_for(heard, 60)
     kill(own_redis)
     await speaker.announce()
     own_redis.start()
-    await asyncio.wait_for(_until_heard(listener, speaker), 20)
+    await asyncio.wait_for(_until_heard(listener, speaker), 60)
     await speaker.close()
     await listener.close()
 

@@ -120,18 +120,18 @@ async def test_a_connection_that_was_cut_while_it_was_idle_is_not_used_for_what_
 async def test_a_subscription_at_whose_end_nobody_is_any_more_is_made_again(
     own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, seconds in (("POLL", 0.2), ("PAUSE", 0.05), ("ANSWER_SECONDS", 0.5)):
+    for name, seconds in (("POLL", 0.2), ("PAUSE", 0.05), ("ANSWER_SECONDS", 3.0)):
         monkeypatch.setattr(announcements, name, seconds)
     speaker = RedisAnnouncements(own_redis.url, PREFIX, "journal")
     async with proxy(own_redis.port) as way, Redis.from_url(own_redis.url, decode_responses=True) as client:
         listener = RedisAnnouncements(f"redis://127.0.0.1:{way.port}/0", PREFIX, "journal")
-        await asyncio.wait_for(_until_heard(listener, speaker), 10)
+        await asyncio.wait_for(_until_heard(listener, speaker), 50)
         (before,) = await _subscribers(client)
         await asyncio.sleep(5 * announcements.POLL)  # quiet: it is asked whether it is there
         assert await _subscribers(client) == [before]
         way.cut()
-        await asyncio.wait_for(listener.announced(60), 10)  # what was missed meanwhile
-        await asyncio.wait_for(_until_heard(listener, speaker), 10)
+        await asyncio.wait_for(listener.announced(60), 50)  # what was missed meanwhile
+        await asyncio.wait_for(_until_heard(listener, speaker), 50)
         assert before not in (await _subscribers(client))[-1:]
         await listener.close()
     await speaker.close()

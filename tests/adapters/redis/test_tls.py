@@ -5,7 +5,7 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from aios.adapters.redis.connection import ANSWER_SECONDS, CONNECT_SECONDS, RedisServer
+from aios.adapters.redis.connection import RedisServer
 from aios.adapters.redis.probe import probe
 from aios.errors import ServiceUnavailableError
 from tests.servers.tls import Authorities, TlsServer
@@ -57,7 +57,7 @@ async def test_without_tls_its_port_is_told_from_others(tls_redis: TlsServer) ->
 async def test_tls_to_the_port_without_does_not_hang(redis_server: str, authorities: Authorities) -> None:
     started = time.monotonic()
     assert "TLS" in await refused(TlsServer(redis_server.replace("redis://", "rediss://"), authorities).trusted)
-    assert time.monotonic() - started < CONNECT_SECONDS + ANSWER_SECONDS
+    assert time.monotonic() - started < 20
 
 
 async def test_a_server_that_asks_for_a_certificate_gets_ours(mutual_redis: TlsServer) -> None:

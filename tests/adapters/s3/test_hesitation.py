@@ -187,14 +187,14 @@ async def test_a_server_that_takes_no_more_of_a_body_is_given_up(monkeypatch: py
 
 async def test_a_slow_server_gets_the_time_that_a_large_body_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer in all than any silence may be."""
-    monkeypatch.setattr(transport, "SILENCE_SECONDS", 1.5)
+    monkeypatch.setattr(transport, "SILENCE_SECONDS", 6.0)
     body = bytes(24 * 2**20)
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head, took = await reader.readuntil(b"\r\n\r\n"), 0
         while took < len(body) and f"Content-Length: {len(body)}".encode() in head:
             took += len(await reader.read(2**20))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
         writer.close()

@@ -14,8 +14,6 @@ POISON = "poison"
 """The name of a poisoned task; at most one a project."""
 MOST = 25
 """Tasks of one project."""
-DELAY = "200ms"
-"""How long a model thinks: without it nearly nobody is ever killed while it does."""
 
 # The command's parent is the warden, whose parent is the worker: SIGKILL to it and nothing else.
 KILL_WORKER = "import os; os.kill(int(open(f'/proc/{os.getppid()}/stat').read().rsplit(')', 1)[1].split()[1]), 9)"
@@ -25,12 +23,14 @@ _RECEIPT = _TILL + "os.write(f, f'{os.path.basename(os.path.dirname(os.getcwd())
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`tasks` in `projects` projects, of which `poisoned` tasks are poison; `receipts` is the tools' ledger."""
+    """`tasks` in `projects` projects, of which `poisoned` tasks are poison; `receipts` is the tools' ledger. `delay`:
+    how long a model thinks; without one nearly nobody is ever killed while it does."""
 
     projects: int
     tasks: int
     poisoned: int
     receipts: Path
+    delay: str = "200ms"
 
     def write(self, path: Path) -> None:
         """The YAML of all of it."""
@@ -52,9 +52,10 @@ def _models(load: Workload) -> list[object]:
 
 def _model(name: str, load: Workload, **spec: object) -> object:
     receipt = {"tool": "run_command", "args": {"command": ["python3", "-c", _RECEIPT, str(load.receipts)]}}
+    slowly = {"delay": load.delay}
     rules = [
-        *({"when": {"task": f"w{at}", "turn": 0}, "toolCalls": [_written(at)], "delay": DELAY} for at in range(MOST)),
-        {"when": {"task": "r*", "turn": 0}, "toolCalls": [receipt], "delay": DELAY},
+        *({"when": {"task": f"w{at}", "turn": 0}, "toolCalls": [_written(at)], **slowly} for at in range(MOST)),
+        {"when": {"task": "r*", "turn": 0}, "toolCalls": [receipt], **slowly},
         {"reply": "Done."},
     ]
     spec = {"provider": "Scripted", **spec, "script": rules}
