@@ -95,19 +95,19 @@ async def test_a_task_past_its_time_ends_and_nothing_of_it_survives(stage: Stage
 async def test_what_we_need_to_start_is_not_taken_from_the_tasks_time(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order, loaded = [], threading.Event()
+    order: list[str] = []
+    loaded, running = threading.Event(), TaskTime.running
 
     def slowly() -> None:
         time.sleep(0.2)
         order.append("preloaded")
         loaded.set()
 
-    class Noted(TaskTime):
-        def running(self) -> AbstractAsyncContextManager[None]:
-            order.append("the task's time runs")
-            return super().running()
+    def noted(task_time: TaskTime) -> AbstractAsyncContextManager[None]:
+        order.append("the task's time runs")
+        return running(task_time)
 
-    monkeypatch.setattr(worker, "TaskTime", Noted)
+    monkeypatch.setattr(TaskTime, "running", noted)
     monkeypatch.setattr(worker, "_PRELOADED", loaded)
     monkeypatch.setattr(worker, "preload", slowly)
     await stage.dispatch()
