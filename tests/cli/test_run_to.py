@@ -52,11 +52,11 @@ def test_a_place_for_no_files_is_told_before_a_model_is_asked(tmp_path: Path) ->
 def test_a_place_that_turns_out_to_be_taken_costs_no_second_run(tmp_path: Path) -> None:
     (tmp_path / "team").mkdir()
     (tmp_path / "team" / "team.yaml").write_text(TEAM)
-    (tmp_path / "taken" / "src").mkdir(parents=True)
-    (tmp_path / "taken" / "src" / "main.py").write_text("mine")
+    (tmp_path / "out" / "src").mkdir(parents=True)
+    (tmp_path / "out" / "src" / "main.py").write_text("mine")
 
-    ran = aios(*RUN, "-f", "team", "--to", "taken", cwd=tmp_path)
+    ran = aios(*RUN, "-f", "team", "--to", "out", cwd=tmp_path)
     assert ran.code == 3
-    kept = "The project succeeded, its files are kept: aios workspace export one ./out\n"
-    assert ran.err.endswith(f"taken has other files of the same names: src/main.py. Name another folder. {kept}")
-    assert (tmp_path / "taken" / "src" / "main.py").read_text() == "mine"
+    kept = "The project succeeded, its files are kept: aios workspace export one ../out\n"
+    assert ran.err.endswith(f"out has other files of the same names: src/main.py. Name another folder. {kept}")
+    assert (tmp_path / "out" / "src" / "main.py").read_text() == "mine"

@@ -225,7 +225,9 @@ def _deliver(project: "Project", folder: "StateFolder", to: Path | None, files: 
     from aios.wiring.ports import LaptopPorts
 
     name, namespace = project.metadata.name, project.metadata.namespace
-    elsewhere = export_command(name, files, folder, namespace=namespace)
+    # Not where it was refused; and without a file nobody knows what is read here.
+    avoided = [*(files or ["."]), str(to)] if to else files
+    elsewhere = export_command(name, avoided, folder, namespace=namespace)
 
     async def read(ports: LaptopPorts) -> "tuple[Manifest, Manifest]":
         workspace = workspace_of(ports, namespace, name)
